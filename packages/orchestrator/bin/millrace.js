@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+// Plain JavaScript that any Node can read: it finds the Node this project pins before loading TypeScript.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+const isSupported = major === 24 && minor >= 6;
+
+function findPinnedNode() {
+  const root = join(dirname(fileURLToPath(import.meta.url)), "../../..");
+  const name = process.platform === "win32" ? "node.exe" : "node";
+  const path = join(root, "node_modules/.bin", name);
+  return existsSync(path) ? path : undefined;
+}
+
+function runWith(node) {
+  const child = spawn(node, process.argv.slice(1), { stdio: "inherit" });
+  // The terminal sends Ctrl-C to the whole group; this process only waits for the child to end.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => signal !== "SIGINT" && child.kill(signal));
+  }
+  child.on("exit", (code, signal) => {
+    if (signal) process.kill(process.pid, signal);
+    else process.exit(code ?? 1);
+  });
+}
+
+if (isSupported || (major > 24 && findPinnedNode() === undefined)) {
+  await import("../src/cli/main.ts");
+} else {
+  const pinned = findPinnedNode();
+  if (pinned === undefined) {
+    console.error(`millrace needs Node 24.6 or newer, this is ${process.versions.node}: install Node 24 and try again`);
+    process.exit(1);
+  }
+  runWith(pinned);
+}

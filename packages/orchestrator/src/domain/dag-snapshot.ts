@@ -1,0 +1,70 @@
+/** What a DAG file says, as data: made by the loader's child, stored with the dag version, read by everyone else. */
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+export interface TriggerSnapshot {
+  readonly kind: string;
+  readonly connection: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+export interface WatcherSnapshot {
+  readonly name: string;
+  readonly trigger: TriggerSnapshot;
+}
+
+export interface AssetSnapshot {
+  readonly name: string;
+  readonly uri: string | null;
+  readonly group: string | null;
+  readonly description: string | null;
+  readonly extra: Readonly<Record<string, unknown>>;
+  /** JSON Schema of the payload as it arrives (the schema's input side); null where any payload will do. */
+  readonly schema: JsonSchema | null;
+  readonly watchers: readonly WatcherSnapshot[];
+}
+
+export interface DestinationSnapshot {
+  readonly kind: string;
+  readonly connection: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** `none`: runs by hand only. `text` is the pattern as a person would write it, for `dags show`. */
+export type PatternSnapshot =
+  | { readonly kind: "none"; readonly text: string }
+  | { readonly kind: "each"; readonly text: string; readonly asset: string; readonly where: string | null };
+
+export interface TaskNeed {
+  /** The name under which the task function gets the result. */
+  readonly name: string;
+  /** Index into `DagSnapshot.tasks`. */
+  readonly task: number;
+}
+
+export interface TaskSnapshot {
+  readonly id: string;
+  readonly needs: readonly TaskNeed[];
+  /** Indexes of tasks that come first without giving their result; those in `needs` are not repeated. */
+  readonly after: readonly number[];
+  readonly retries: number;
+  readonly retryDelayMs: number;
+  readonly timeoutMs: number | null;
+  /** `process`: alone in its worker. */
+  readonly isolation: "shared" | "process";
+  /** Names of the assets whose events this task's success brings. */
+  readonly outlets: readonly string[];
+  readonly inlets: readonly string[];
+}
+
+export interface DagSnapshot {
+  readonly dagId: string;
+  readonly description: string | null;
+  readonly tags: readonly string[];
+  readonly schedule: PatternSnapshot;
+  readonly paramsSchema: JsonSchema | null;
+  /** In topological order: a task's needs and afters have smaller indexes. */
+  readonly tasks: readonly TaskSnapshot[];
+  /** The task whose value is the run's result. */
+  readonly resultTask: number | null;
+}

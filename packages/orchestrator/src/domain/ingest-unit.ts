@@ -1,0 +1,55 @@
+import type { DecisionCode } from "./decision.ts";
+
+/** What one event will do for one DAG; the committer numbers the runs. */
+export interface PendingDecision {
+  readonly dag: number;
+  readonly versionId: number;
+  readonly code: DecisionCode;
+  readonly reason: string | null;
+}
+
+export interface NewAssetEvent {
+  readonly assetId: number;
+  /** JSON, as it arrived where it was JSON. */
+  readonly payload: Uint8Array;
+  readonly messageKey: Uint8Array | null;
+  /** JSON array of [name, value] pairs, null where there are none. */
+  readonly headers: Uint8Array | null;
+  readonly extra: Uint8Array | null;
+  readonly partitionKey: string | null;
+  readonly sentAt: number | null;
+  readonly decisions: readonly PendingDecision[];
+}
+
+export interface NewDeadLetter {
+  readonly assetId: number;
+  readonly reasonCode: string;
+  readonly reason: string;
+}
+
+/** One message: an outcome per watching asset, all of them stored before it is acknowledged. */
+export interface IngestEntry {
+  readonly source: string;
+  /** Set for ordered logs: below the stored position it is a duplicate. */
+  readonly position: { readonly partition: string; readonly offset: number } | null;
+  /** Set where identity is per message: SHA-256 of source and id, first 16 bytes. */
+  readonly seen: Uint8Array | null;
+  readonly messageId: string | null;
+  readonly value: Uint8Array | null;
+  readonly key: Uint8Array | null;
+  readonly headers: Uint8Array | null;
+  readonly events: readonly NewAssetEvent[];
+  readonly deadLetters: readonly NewDeadLetter[];
+}
+
+export interface IngestUnit {
+  readonly triggerId: number;
+  readonly entries: readonly IngestEntry[];
+}
+
+export interface IngestReceipt {
+  readonly events: number;
+  readonly duplicates: number;
+  readonly deadLetters: number;
+  readonly runs: number;
+}

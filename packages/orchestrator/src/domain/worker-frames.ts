@@ -1,0 +1,102 @@
+/**
+ * The worker protocol: frames on a stream socket. A frame is `u32 LE total, u32 LE header length, header (JSON),
+ * tail (bytes)`, where total counts what follows it. Parts of the tail are cut by the lengths in the header.
+ */
+
+export const WORKER_PROTOCOL = 1;
+
+/** Names one try, and says which dispatch of it this is: a report under an older fence changes nothing. */
+export interface TryRef {
+  readonly runId: number;
+  readonly taskIndex: number;
+  readonly mapIndex: number;
+  readonly try: number;
+  /** `<owner process id>:<counter>`. */
+  readonly fence: string;
+}
+
+export interface WireEvent {
+  readonly id: number;
+  readonly asset: string;
+  readonly at: number;
+  readonly partitionKey: string | null;
+  readonly extra: Readonly<Record<string, unknown>>;
+  readonly headers: readonly (readonly [string, string])[];
+  /** Length of this event's payload (JSON) in the tail, then of its message key (UTF-8; -1 for null). */
+  readonly payloadBytes: number;
+  readonly keyBytes: number;
+}
+
+export type ServerFrame =
+  | { readonly type: "welcome"; readonly workerId: number }
+  | {
+      readonly type: "dispatch";
+      readonly ref: TryRef;
+      readonly bundle: string;
+      /** Absolute path of the DAG file: bare imports resolve from there. */
+      readonly source: string;
+      readonly dagId: string;
+      readonly taskId: string;
+      readonly run: { readonly dagRunId: string; readonly type: string; readonly logicalDate: number | null };
+      readonly pattern: string;
+      readonly events: readonly WireEvent[];
+      /** [need name, length of its JSON in the tail], after the events; then params. */
+      readonly needs: readonly (readonly [string, number])[];
+      readonly paramsBytes: number;
+      readonly outlets: readonly string[];
+      readonly maxTries: number;
+    }
+  | { readonly type: "cancel"; readonly ref: TryRef; readonly reason: "timeout" | "stop" }
+  | { readonly type: "result_ack"; readonly refs: readonly TryRef[] }
+  | { readonly type: "value"; readonly request: number; readonly value: unknown; readonly error: string | null }
+  | { readonly type: "drain" };
+
+export interface WireOutbox {
+  readonly kind: string;
+  readonly connection: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly bodyBytes: number;
+}
+export interface WireOutletEvent {
+  readonly asset: string;
+  readonly extra: Readonly<Record<string, unknown>>;
+  readonly partitionKey: string | null;
+  readonly payloadBytes: number;
+}
+export interface WireError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
+  /** True where another try would end the same way: `fail()`, a payload its schema refuses. */
+  readonly isPermanent: boolean;
+}
+
+export type WorkerFrame =
+  | {
+      readonly type: "hello";
+      readonly protocol: number;
+      readonly version: string;
+      readonly slots: number;
+      readonly token: string;
+      readonly pid: number;
+      readonly role: "worker" | "heartbeat";
+    }
+  | { readonly type: "started"; readonly ref: TryRef; readonly at: number }
+  | { readonly type: "heartbeat"; readonly turns: number; readonly rssBytes: number; readonly blockedMs: number }
+  | { readonly type: "log"; readonly ref: TryRef; readonly seq: number }
+  | { readonly type: "get"; readonly request: number; readonly ref: TryRef; readonly what: "connection" | "variable"; readonly id: string }
+  | {
+      readonly type: "result";
+      readonly ref: TryRef;
+      readonly outcome: "success" | "failed" | "skipped";
+      readonly startedAt: number;
+      readonly endedAt: number;
+      readonly error: WireError | null;
+      /** Lengths in the tail, in this order: value (JSON; -1 for undefined), log chunk, outlet payloads, outbox bodies. */
+      readonly valueBytes: number;
+      readonly logBytes: number;
+      readonly logSeq: number;
+      readonly outletEvents: readonly WireOutletEvent[];
+      readonly outbox: readonly WireOutbox[];
+    };

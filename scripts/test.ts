@@ -1,0 +1,28 @@
+// Runs every *.test.ts with Node's own runner and closes with one line: `N passed, N failed`.
+// `npm test -- PATTERN …` runs the files whose path contains one of the patterns.
+import { globSync } from "node:fs";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+
+const patterns = process.argv.slice(2);
+const files = globSync("{packages,examples,scripts,bench}/**/*.test.ts", { exclude: (path) => path.includes("node_modules") })
+  .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
+  .sort();
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const stream = run({ files, concurrency: process.env["CI"] ? 1 : 2, timeout: 600_000 });
+stream.on("test:pass", (event) => {
+  if (event.details.type === "suite") return;
+  counts[event.skip === undefined ? "passed" : "skipped"] += 1;
+});
+stream.on("test:fail", (event) => {
+  if (event.details.type !== "suite") counts.failed += 1;
+});
+stream.compose(new spec()).pipe(process.stdout);
+stream.on("end", () => {
+  setImmediate(() => {
+    const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : "";
+    console.log(`\n${counts.passed} passed, ${counts.failed} failed${skipped}`);
+    process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
+  });
+});
