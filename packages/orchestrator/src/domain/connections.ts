@@ -1,0 +1,11 @@
+import type { Connection } from "@millrace/sdk/provider";
+
+/** Where connections and variables come from: the environment first, then the metadata DB. */
+export interface Connections {
+  /** @throws {MillraceError} CONNECTION_NOT_FOUND, CONNECTION_INVALID */
+  get(id: string): Promise<Connection>;
+}
+export interface Variables {
+  /** @throws {MillraceError} VARIABLE_NOT_FOUND */
+  get(key: string): Promise<string>;
+}
