@@ -1,0 +1,74 @@
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { randomBytes } from "node:crypto";
+import Database from "better-sqlite3";
+import { MillraceError } from "../../domain/errors.ts";
+
+const MIGRATIONS = fileURLToPath(new URL("./migrations/", import.meta.url));
+
+/**
+ * Opens the metadata DB for writing and brings its schema up to this version.
+ * @throws {MillraceError} DB_UNREADABLE, DB_NEWER
+ */
+export function openDatabase(file: string): Database.Database {
+  const db = connect(file);
+  try {
+    configure(db);
+    migrate(db, file);
+    return db;
+  } catch (error) {
+    db.close();
+    if (error instanceof MillraceError) throw error;
+    throw new MillraceError("DB_UNREADABLE", `expected a SQLite database of Millrace in '${file}': ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function connect(file: string): Database.Database {
+  try {
+    if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
+    return new Database(file);
+  } catch (error) {
+    throw new MillraceError("DB_UNREADABLE", `cannot open the database file '${file}': ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function configure(db: Database.Database): void {
+  db.pragma("journal_mode = WAL");
+  // better-sqlite3 is compiled with NORMAL for WAL, under which an acknowledged commit is not yet on disk (P5).
+  db.pragma("synchronous = FULL");
+  db.pragma("wal_autocheckpoint = 2000");
+  db.pragma("cache_size = -65536");
+  db.pragma("temp_store = MEMORY");
+  db.pragma("busy_timeout = 5000");
+}
+
+interface Migration {
+  readonly number: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+function readMigrations(): readonly Migration[] {
+  return readdirSync(MIGRATIONS)
+    .filter((name) => name.endsWith(".sql"))
+    .sort()
+    .map((name) => ({ number: Number.parseInt(name, 10), name: basename(name, ".sql"), sql: readFileSync(MIGRATIONS + name, "utf8") }));
+}
+
+function migrate(db: Database.Database, file: string): void {
+  const migrations = readMigrations();
+  const newest = migrations.at(-1)!.number;
+  const current = db.pragma("user_version", { simple: true }) as number;
+  if (current > newest) {
+    throw new MillraceError("DB_NEWER", `the database '${file}' has schema version ${current}, this Millrace knows versions up to ${newest}`);
+  }
+  for (const migration of migrations.filter(({ number }) => number > current)) {
+    db.transaction(() => {
+      db.exec(migration.sql);
+      // Names this installation to its brokers (default consumer groups).
+      db.prepare("INSERT OR IGNORE INTO meta VALUES ('instance', ?), ('definitions_version', '0')").run(randomBytes(6).toString("hex"));
+      db.pragma(`user_version = ${migration.number}`);
+    })();
+  }
+}

@@ -1,0 +1,355 @@
+-- Made by `node scripts/dump-schema.ts`: what the migrations add up to.
+
+CREATE TABLE api_token (
+  -- SHA-256 of the token.
+  hash BLOB PRIMARY KEY,
+  user_name TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE asset (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  uri TEXT,
+  group_name TEXT,
+  description TEXT,
+  extra BLOB NOT NULL,
+  schema BLOB,
+  -- No loaded file defines it any more.
+  is_stale INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+);
+
+CREATE TABLE asset_event (
+  id INTEGER PRIMARY KEY,
+  asset_id INTEGER NOT NULL,
+  trigger_id INTEGER,
+  source_id INTEGER,
+  partition TEXT,
+  message_offset INTEGER,
+  message_id TEXT,
+  -- The task that brought it, where no message did.
+  run_id INTEGER,
+  task_index INTEGER,
+  map_index INTEGER,
+  payload BLOB NOT NULL,
+  message_key BLOB,
+  headers BLOB,
+  extra BLOB,
+  partition_key TEXT,
+  sent_at INTEGER,
+  created_at INTEGER NOT NULL,
+  -- JSON [[dagVersionId, code, runOrdinal | null, reason?] …] (domain/decision.ts); runOrdinal counts from this event's commit.
+  decisions BLOB NOT NULL
+);
+
+CREATE TABLE asset_watcher (
+  id INTEGER PRIMARY KEY,
+  asset_id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  trigger_id INTEGER NOT NULL,
+  -- The name of this watcher to its broker; kept over edits of the trigger's params.
+  group_name TEXT NOT NULL,
+  is_stale INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL,
+  UNIQUE (asset_id, name)
+);
+
+CREATE TABLE audit_log (
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  user_name TEXT,
+  action TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  detail BLOB
+);
+
+CREATE TABLE commit_counter (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  number INTEGER NOT NULL
+);
+
+CREATE TABLE connection (
+  id TEXT PRIMARY KEY,
+  conn_type TEXT NOT NULL,
+  -- AES-256-GCM over the JSON of all fields: nonce, tag, ciphertext.
+  secret BLOB NOT NULL,
+  description TEXT,
+  updated_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE dag (
+  id INTEGER PRIMARY KEY,
+  dag_id TEXT NOT NULL UNIQUE,
+  file TEXT NOT NULL,
+  version_id INTEGER NOT NULL,
+  is_paused INTEGER NOT NULL DEFAULT 0,
+  -- Its file is gone, or no longer exports it: no new runs.
+  is_stale INTEGER NOT NULL DEFAULT 0,
+  shard INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  loaded_at INTEGER NOT NULL
+);
+
+CREATE TABLE dag_run (
+  id INTEGER PRIMARY KEY,
+  dag INTEGER NOT NULL,
+  version_id INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  run_type INTEGER NOT NULL,
+  -- Its single cause; several are in dag_run_event.
+  event_id INTEGER,
+  trigger_id INTEGER,
+  owner_id INTEGER NOT NULL,
+  logical_date INTEGER,
+  params BLOB,
+  custom_run_id TEXT,
+  rescues INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL,
+  started_at INTEGER,
+  ended_at INTEGER,
+  error TEXT
+);
+
+CREATE TABLE dag_run_event (
+  run_id INTEGER NOT NULL,
+  event_id INTEGER NOT NULL,
+  PRIMARY KEY (run_id, event_id)
+) WITHOUT ROWID;
+
+CREATE TABLE dag_version (
+  id INTEGER PRIMARY KEY,
+  dag INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  -- Of the bundle and of what it evaluated to: a changed environment value makes a new version.
+  hash TEXT NOT NULL,
+  bundle_hash TEXT NOT NULL,
+  source_path TEXT NOT NULL,
+  snapshot BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  UNIQUE (dag, number),
+  UNIQUE (dag, hash)
+);
+
+CREATE TABLE dead_letter (
+  id INTEGER PRIMARY KEY,
+  asset_id INTEGER,
+  trigger_id INTEGER,
+  source_id INTEGER,
+  partition TEXT,
+  message_offset INTEGER,
+  message_id TEXT,
+  value BLOB,
+  message_key BLOB,
+  headers BLOB,
+  reason_code TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+);
+
+CREATE TABLE event_decision (
+  event_id INTEGER NOT NULL,
+  dag INTEGER NOT NULL,
+  replay_id INTEGER NOT NULL DEFAULT 0,
+  code INTEGER NOT NULL,
+  run_id INTEGER,
+  reason TEXT,
+  until INTEGER,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (event_id, dag, replay_id)
+) WITHOUT ROWID;
+
+CREATE TABLE import_error (
+  file TEXT PRIMARY KEY,
+  code TEXT NOT NULL,
+  message TEXT NOT NULL,
+  line INTEGER,
+  column_number INTEGER,
+  hint TEXT NOT NULL,
+  stack TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+);
+
+CREATE TABLE ingest_count (
+  id INTEGER PRIMARY KEY,
+  minute INTEGER NOT NULL,
+  trigger_id INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  sample TEXT
+);
+
+CREATE TABLE message_seen (
+  hash BLOB PRIMARY KEY,
+  at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE outbox_message (
+  id INTEGER PRIMARY KEY,
+  run_id INTEGER NOT NULL,
+  task_index INTEGER NOT NULL,
+  map_index INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  connection TEXT NOT NULL,
+  params BLOB NOT NULL,
+  options BLOB NOT NULL,
+  body BLOB NOT NULL,
+  state INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  last_error TEXT,
+  created_at INTEGER NOT NULL,
+  sent_at INTEGER
+);
+
+CREATE TABLE pattern_event (
+  id INTEGER PRIMARY KEY,
+  shard INTEGER NOT NULL,
+  dag INTEGER NOT NULL,
+  event_id INTEGER NOT NULL,
+  replay_id INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL
+);
+
+CREATE TABLE pattern_state (
+  dag INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  state BLOB NOT NULL,
+  due_at INTEGER,
+  PRIMARY KEY (dag, key)
+) WITHOUT ROWID;
+
+CREATE TABLE pool (
+  name TEXT PRIMARY KEY,
+  slots INTEGER NOT NULL,
+  description TEXT
+) WITHOUT ROWID;
+
+CREATE TABLE process (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  roles TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('live', 'dead')),
+  host TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  heartbeat INTEGER NOT NULL DEFAULT 0,
+  started_at INTEGER NOT NULL
+);
+
+CREATE TABLE shard (
+  id INTEGER PRIMARY KEY,
+  owner_id INTEGER,
+  epoch INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE source (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE
+);
+
+CREATE TABLE source_position (
+  source_id INTEGER NOT NULL,
+  partition TEXT NOT NULL,
+  next_offset INTEGER NOT NULL,
+  PRIMARY KEY (source_id, partition)
+) WITHOUT ROWID;
+
+CREATE TABLE task_instance (
+  run_id INTEGER NOT NULL,
+  task_index INTEGER NOT NULL,
+  map_index INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  try INTEGER NOT NULL,
+  queued_at INTEGER,
+  started_at INTEGER,
+  ended_at INTEGER,
+  -- When the next try may start, in state up_for_retry.
+  due_at INTEGER,
+  -- JSON; null where the task returned nothing.
+  value BLOB,
+  -- JSON {name, message, stack} of the last failed try.
+  error BLOB,
+  worker_lost INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE task_log (
+  run_id INTEGER NOT NULL,
+  task_index INTEGER NOT NULL,
+  map_index INTEGER NOT NULL,
+  try INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  chunk BLOB NOT NULL
+);
+
+CREATE TABLE task_try (
+  run_id INTEGER NOT NULL,
+  task_index INTEGER NOT NULL,
+  map_index INTEGER NOT NULL,
+  try INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  started_at INTEGER,
+  ended_at INTEGER,
+  error BLOB,
+  PRIMARY KEY (run_id, task_index, map_index, try)
+) WITHOUT ROWID;
+
+CREATE TABLE trigger (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  connection TEXT NOT NULL,
+  canonical TEXT NOT NULL,
+  params BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  UNIQUE (kind, connection, canonical)
+);
+
+CREATE TABLE user_account (
+  name TEXT PRIMARY KEY,
+  -- scrypt$N$r$p$salt$hash, base64.
+  password_hash TEXT NOT NULL,
+  role TEXT NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+  created_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE variable (
+  key TEXT PRIMARY KEY,
+  secret BLOB NOT NULL,
+  description TEXT,
+  updated_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE xcom (
+  run_id INTEGER NOT NULL,
+  task_index INTEGER NOT NULL,
+  map_index INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  value BLOB NOT NULL,
+  PRIMARY KEY (run_id, task_index, map_index, key)
+) WITHOUT ROWID;
+
+CREATE INDEX asset_event_by_asset ON asset_event (asset_id, id);
+
+CREATE INDEX dag_run_active ON dag_run (dag, id) WHERE state < 10;
+
+CREATE INDEX dag_run_by_dag ON dag_run (dag, id);
+
+CREATE UNIQUE INDEX dag_run_custom_id ON dag_run (dag, custom_run_id) WHERE custom_run_id IS NOT NULL;
+
+CREATE INDEX ingest_count_by_trigger ON ingest_count (trigger_id, minute);
+
+CREATE INDEX outbox_message_by_run ON outbox_message (run_id);
+
+CREATE INDEX outbox_message_pending ON outbox_message (id) WHERE state < 10;
+
+CREATE INDEX pattern_event_by_shard ON pattern_event (shard, dag, id);
+
+CREATE INDEX task_instance_active ON task_instance (state, run_id) WHERE state < 10;
+
+CREATE UNIQUE INDEX task_instance_key ON task_instance (run_id, task_index, map_index);
+
+CREATE INDEX task_log_by_task ON task_log (run_id, task_index, map_index, try, seq);
