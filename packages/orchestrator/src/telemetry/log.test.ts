@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { Writable } from "node:stream";
+import { test } from "node:test";
+import { MillraceError } from "../domain/errors.ts";
+import type { LogFormat, LogLevel } from "../domain/log.ts";
+import { createLog } from "./log.ts";
+
+function logTo(format: LogFormat, level: LogLevel = "info") {
+  const written: string[] = [];
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      written.push(String(chunk));
+      done();
+    },
+  });
+  return { log: createLog({ level, format, color: false, stream }), text: () => written.join("") };
+}
+
+test("a JSON line has time, level, message and the fields, a child's too", () => {
+  const { log, text } = logTo("json");
+  log.child({ part: "triggerer" }).warn("stream died", { trigger: 7 });
+  const line = JSON.parse(text());
+  assert.deepEqual([line.level, line.message, line.part, line.trigger], ["warn", "stream died", "triggerer", 7]);
+  assert.match(line.time, /^\d{4}-\d\d-\d\dT/);
+});
+
+test("what is below the level is not written", () => {
+  const { log, text } = logTo("json", "warn");
+  log.info("not this");
+  log.error("this");
+  assert.equal(text().trim().split("\n").length, 1);
+});
+
+test("a human line reads level, message and fields", () => {
+  const { log, text } = logTo("human");
+  log.info("listening", { address: "http://127.0.0.1:8080" });
+  assert.match(text(), /INFO: listening .*"address":"http:\/\/127\.0\.0\.1:8080"/);
+});
+
+for (const format of ["json", "human"] as const) {
+  test(`no secret reaches a ${format} line, at any depth, in messages, causes or addresses`, () => {
+    const { log, text } = logTo(format);
+    const cause = new Error("connect to amqp://guest:s3cret@host failed");
+    const error = new MillraceError("CONNECTION_INVALID", "sqs: see http://u:s3cret@h/", { cause });
+    const circular: Record<string, unknown> = { password: "s3cret" };
+    circular["self"] = circular;
+    log.error("cannot reach postgres://me:s3cret@db/x", { error, connection: { extra: [{ aws_secret_access_key: "s3cret" }] }, circular });
+    log.child({ token: "s3cret" }).info("child");
+    assert.doesNotMatch(text(), /s3cret/);
+    assert.match(text(), /CONNECTION_INVALID/);
+    assert.match(text(), /\[circular\]/);
+  });
+}
