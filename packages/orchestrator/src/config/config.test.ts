@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { join, resolve } from "node:path";
+import { test } from "node:test";
+import { loadConfig, OPTIONS } from "./config.ts";
+
+test("defaults are those of the contract for scripts", () => {
+  const config = loadConfig({});
+  assert.equal(config.home, resolve(".millrace"));
+  assert.deepEqual(config.dagsFolders, [resolve("dags")]);
+  assert.equal(config.dbFile, resolve(".millrace/millrace.db"));
+  assert.deepEqual([config.host, config.port, config.adminPassword], ["127.0.0.1", 8080, null]);
+  assert.deepEqual([config.logLevel, config.logFormat, config.drainMs, config.backlogLimit], ["info", "human", 30_000, 10_000]);
+  assert.equal(config.minWorkers, 1);
+  assert.ok(config.maxWorkers >= 2);
+  assert.ok(Object.isFrozen(config) && Object.isFrozen(config.dagsFolders));
+});
+
+test("the environment is read, and flags win over it", () => {
+  const env = { MILLRACE_HOME: "/h", MILLRACE_DAGS_FOLDER: "/a:/b", MILLRACE_PORT: "9", MILLRACE_DRAIN: "2m", MILLRACE_DAG_ENV: "A, B" };
+  const config = loadConfig(env, { port: "10" });
+  assert.deepEqual(config.dagsFolders, ["/a", "/b"]);
+  assert.deepEqual([config.port, config.drainMs, config.dbFile], [10, 120_000, join("/h", "millrace.db")]);
+  assert.deepEqual(config.dagEnv, ["A", "B"]);
+  assert.deepEqual(loadConfig(env, { dagsFolder: ["/c", "/d", "/c"] }).dagsFolders, ["/c", "/d"]);
+  assert.equal(loadConfig({ MILLRACE_PORT: "" }).port, 8080);
+});
+
+const bad: readonly [name: string, env: Record<string, string>, message: RegExp][] = [
+  ["port", { MILLRACE_PORT: "http" }, /^--port \(MILLRACE_PORT\): expected an integer from 0 to 65535, got 'http'$/],
+  ["port range", { MILLRACE_PORT: "65536" }, /got '65536'/],
+  ["log level", { MILLRACE_LOG_LEVEL: "loud" }, /expected one of debug, info, warn, error, got 'loud'/],
+  ["drain", { MILLRACE_DRAIN: "30" }, /expected a duration like 500ms, 30s, 2m, got '30'/],
+  ["workers", { MILLRACE_MIN_WORKERS: "5", MILLRACE_MAX_WORKERS: "3" }, /expected at most the greatest number of workers, 3, got '5'/],
+  ["DAG environment", { MILLRACE_DAG_ENV: "A=B" }, /^MILLRACE_DAG_ENV: expected names of environment variables/],
+];
+for (const [name, env, message] of bad) {
+  test(`a bad ${name} is refused by the option's name`, () => assert.throws(() => loadConfig(env), { code: "CONFIG_INVALID", message }));
+}
+
+test("database addresses", () => {
+  assert.equal(loadConfig({ MILLRACE_DB_URL: "sqlite:x/y.db" }).dbFile, resolve("x/y.db"));
+  assert.equal(loadConfig({}, { db: "sqlite:///tmp/y.db" }).dbFile, "/tmp/y.db");
+  const refused = (db: string, message: RegExp) => assert.throws(() => loadConfig({}, { db }), { code: "DB_URL_UNKNOWN", message });
+  refused("postgres://me:s3cret@db/x", /^expected sqlite:FILE, got a PostgreSQL address[^@]*$/);
+  refused("mysql://me:s3cret@db/x", /^[^@]*'mysql:'$/);
+  refused("millrace.db", /without a scheme/);
+  refused("sqlite::memory:", /keeps its events on disk/);
+});
+
+test("every flag and variable is named once", () => {
+  const names = Object.values(OPTIONS).flatMap(({ flag, variable }) =>
+    [flag ?? variable, variable].filter((name, i) => i === 0 || flag !== null),
+  );
+  assert.equal(new Set(names).size, names.length);
+});

@@ -1,0 +1,149 @@
+import { availableParallelism } from "node:os";
+import { delimiter, join, resolve } from "node:path";
+import { MillraceError } from "../domain/errors.ts";
+import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../domain/log.ts";
+import { parseDatabaseUrl } from "./database-url.ts";
+import { type Option, parseDurationMs, parseInteger, parseNames, parseOneOf, parseOption } from "./option.ts";
+
+/** What a process needs to know before it starts; read once, never changed. */
+export interface Config {
+  /** Absolute folder of the server's own files. */
+  readonly home: string;
+  /** Absolute, at least one. */
+  readonly dagsFolders: readonly string[];
+  /** `sqlite:` and the absolute file. */
+  readonly dbUrl: string;
+  /** Absolute file of the metadata DB. */
+  readonly dbFile: string;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** null: the stored one stays, or one is made up at the first start. */
+  readonly adminPassword: string | null;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  /** How long a stop waits for what is under way. */
+  readonly drainMs: number;
+  readonly minWorkers: number;
+  readonly maxWorkers: number;
+  /** Unstarted runs and inbox rows of one trigger at which its stream pauses. */
+  readonly backlogLimit: number;
+  /** Names of the environment variables DAG code may see, beside the fixed ones. */
+  readonly dagEnv: readonly string[];
+}
+
+/** Flags as the command line gave them, unparsed; undefined or absent where not given. */
+export interface ConfigFlags {
+  readonly home?: string | undefined;
+  readonly dagsFolder?: readonly string[] | undefined;
+  readonly db?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: string | undefined;
+  readonly logLevel?: string | undefined;
+  readonly logFormat?: string | undefined;
+  readonly drain?: string | undefined;
+  readonly minWorkers?: string | undefined;
+  readonly maxWorkers?: string | undefined;
+  readonly backlogLimit?: string | undefined;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const anyText = (text: string): string | undefined => (text.trim() === "" ? undefined : text);
+const folderList = (text: string): readonly string[] | undefined => {
+  const folders = text.split(delimiter).filter((folder) => folder.trim() !== "");
+  return folders.length === 0 ? undefined : folders;
+};
+
+/** Every setting; docs/reference/configuration.md is compared with this table. */
+export const OPTIONS = {
+  home: { flag: "--home", variable: "MILLRACE_HOME", allowed: "a folder", parse: anyText },
+  dagsFolder: {
+    flag: "--dags-folder",
+    variable: "MILLRACE_DAGS_FOLDER",
+    allowed: `folders, separated by '${delimiter}'`,
+    parse: folderList,
+  },
+  db: { flag: "--db", variable: "MILLRACE_DB_URL", allowed: "an address like sqlite:FILE", parse: anyText },
+  host: { flag: "--host", variable: "MILLRACE_HOST", allowed: "a host name or address", parse: anyText },
+  port: { flag: "--port", variable: "MILLRACE_PORT", allowed: "an integer from 0 to 65535", parse: parseInteger(0, 65_535) },
+  adminPassword: { flag: null, variable: "MILLRACE_ADMIN_PASSWORD", allowed: "a password of at least one character", parse: anyText },
+  logLevel: {
+    flag: "--log-level",
+    variable: "MILLRACE_LOG_LEVEL",
+    allowed: `one of ${LOG_LEVELS.join(", ")}`,
+    parse: parseOneOf(LOG_LEVELS),
+  },
+  logFormat: {
+    flag: "--log-format",
+    variable: "MILLRACE_LOG_FORMAT",
+    allowed: `one of ${LOG_FORMATS.join(", ")}`,
+    parse: parseOneOf(LOG_FORMATS),
+  },
+  drain: { flag: "--drain", variable: "MILLRACE_DRAIN", allowed: "a duration like 500ms, 30s, 2m", parse: parseDurationMs },
+  minWorkers: { flag: "--min-workers", variable: "MILLRACE_MIN_WORKERS", allowed: "an integer from 1 to 256", parse: parseInteger(1, 256) },
+  maxWorkers: { flag: "--max-workers", variable: "MILLRACE_MAX_WORKERS", allowed: "an integer from 1 to 256", parse: parseInteger(1, 256) },
+  backlogLimit: {
+    flag: "--backlog-limit",
+    variable: "MILLRACE_BACKLOG_LIMIT",
+    allowed: "an integer from 1 to 10000000",
+    parse: parseInteger(1, 10_000_000),
+  },
+  dagEnv: { flag: null, variable: "MILLRACE_DAG_ENV", allowed: "names of environment variables, separated by commas", parse: parseNames },
+} as const satisfies Record<string, Option<unknown>>;
+
+/** @throws {MillraceError} CONFIG_INVALID, DB_URL_UNKNOWN */
+export function loadConfig(env: Environment, flags: ConfigFlags = {}): Config {
+  const read = <Value>(option: Option<Value>, flag?: string): Value | undefined => {
+    const text = flag ?? nonEmpty(env[option.variable]);
+    return text === undefined ? undefined : parseOption(option, text);
+  };
+  const home = readHome(env, flags);
+  const dbFile = parseDatabaseUrl(read(OPTIONS.db, flags.db) ?? `sqlite:${join(home, "millrace.db")}`);
+  const dagsFolders = (flags.dagsFolder?.length ? flags.dagsFolder : read<readonly string[]>(OPTIONS.dagsFolder)) ?? ["dags"];
+  return Object.freeze({
+    home,
+    dagsFolders: Object.freeze([...new Set(dagsFolders.map((folder) => resolve(folder)))]),
+    dbUrl: `sqlite:${dbFile}`,
+    dbFile,
+    host: read(OPTIONS.host, flags.host) ?? "127.0.0.1",
+    port: read(OPTIONS.port, flags.port) ?? 8080,
+    adminPassword: read<string>(OPTIONS.adminPassword) ?? null,
+    ...readLogConfig(env, flags),
+    drainMs: read(OPTIONS.drain, flags.drain) ?? 30_000,
+    ...checkWorkers(read(OPTIONS.minWorkers, flags.minWorkers), read(OPTIONS.maxWorkers, flags.maxWorkers)),
+    backlogLimit: read(OPTIONS.backlogLimit, flags.backlogLimit) ?? 10_000,
+    dagEnv: Object.freeze([...(read<readonly string[]>(OPTIONS.dagEnv) ?? [])]),
+  });
+}
+
+/** The folder of the server's own files, absolute. */
+export function readHome(env: Environment, flags: Pick<ConfigFlags, "home"> = {}): string {
+  return resolve(flags.home ?? nonEmpty(env[OPTIONS.home.variable]) ?? ".millrace");
+}
+
+/** @throws {MillraceError} CONFIG_INVALID */
+export function readLogConfig(
+  env: Environment,
+  flags: Pick<ConfigFlags, "logLevel" | "logFormat"> = {},
+): Pick<Config, "logLevel" | "logFormat"> {
+  const level = flags.logLevel ?? nonEmpty(env[OPTIONS.logLevel.variable]);
+  const format = flags.logFormat ?? nonEmpty(env[OPTIONS.logFormat.variable]);
+  return {
+    logLevel: level === undefined ? "info" : parseOption<LogLevel>(OPTIONS.logLevel, level),
+    logFormat: format === undefined ? "human" : parseOption<LogFormat>(OPTIONS.logFormat, format),
+  };
+}
+
+function checkWorkers(min: number | undefined, max: number | undefined): Pick<Config, "minWorkers" | "maxWorkers"> {
+  const minWorkers = min ?? Math.min(1, max ?? 1);
+  const maxWorkers = max ?? Math.max(minWorkers, 2, availableParallelism());
+  if (minWorkers <= maxWorkers) return { minWorkers, maxWorkers };
+  const name = `${OPTIONS.minWorkers.flag} (${OPTIONS.minWorkers.variable})`;
+  throw new MillraceError("CONFIG_INVALID", `${name}: expected at most the greatest number of workers, ${maxWorkers}, got '${minWorkers}'`);
+}
+
+/** A variable that is set to nothing counts as not set, as in compose files. */
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === undefined || text === "" ? undefined : text;
+}
