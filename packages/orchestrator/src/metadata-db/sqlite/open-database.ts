@@ -20,7 +20,9 @@ export function openDatabase(file: string): Database.Database {
   } catch (error) {
     db.close();
     if (error instanceof MillraceError) throw error;
-    throw new MillraceError("DB_UNREADABLE", `expected a SQLite database of Millrace in '${file}': ${(error as Error).message}`, { cause: error });
+    throw new MillraceError("DB_UNREADABLE", `expected a SQLite database of Millrace in '${file}': ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -61,7 +63,10 @@ function migrate(db: Database.Database, file: string): void {
   const newest = migrations.at(-1)!.number;
   const current = db.pragma("user_version", { simple: true }) as number;
   if (current > newest) {
-    throw new MillraceError("DB_NEWER", `the database '${file}' has schema version ${current}, this Millrace knows versions up to ${newest}`);
+    throw new MillraceError(
+      "DB_NEWER",
+      `the database '${file}' has schema version ${current}, this Millrace knows versions up to ${newest}`,
+    );
   }
   for (const migration of migrations.filter(({ number }) => number > current)) {
     db.transaction(() => {

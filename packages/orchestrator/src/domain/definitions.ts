@@ -1,0 +1,108 @@
+import { type CelPredicate, compilePredicate } from "./cel.ts";
+import type { AssetSnapshot, DagSnapshot, TriggerSnapshot } from "./dag-snapshot.ts";
+import { type PayloadCheck, compileSchema } from "./json-schema.ts";
+
+/** An immutable version of a DAG; runs stay on theirs. */
+export interface DagVersion {
+  readonly id: number;
+  readonly dag: number;
+  readonly dagId: string;
+  readonly number: number;
+  readonly bundleHash: string;
+  readonly sourcePath: string;
+  readonly snapshot: DagSnapshot;
+}
+
+export interface DagEntry {
+  readonly id: number;
+  readonly dagId: string;
+  readonly isPaused: boolean;
+  readonly shard: number;
+  readonly version: DagVersion;
+}
+
+export interface Subscriber {
+  readonly dag: DagEntry;
+  /** null where every event fits. */
+  readonly where: CelPredicate | null;
+  readonly whereText: string | null;
+}
+
+export interface AssetEntry {
+  readonly id: number;
+  readonly name: string;
+  readonly snapshot: AssetSnapshot;
+  /** null where any payload will do. */
+  readonly check: PayloadCheck | null;
+  readonly subscribers: readonly Subscriber[];
+}
+
+export interface TriggerEntry {
+  readonly id: number;
+  readonly snapshot: TriggerSnapshot;
+  readonly defaultGroup: string;
+  /** Every asset that a watcher with this trigger belongs to. */
+  readonly assets: readonly AssetEntry[];
+}
+
+/** As read from the metadata DB; what is stale is left out. */
+export interface DefinitionRows {
+  readonly version: number;
+  readonly dags: readonly DagEntry[];
+  readonly assets: readonly { readonly id: number; readonly snapshot: AssetSnapshot }[];
+  readonly watchers: readonly { readonly assetId: number; readonly triggerId: number; readonly groupName: string }[];
+  readonly triggers: readonly { readonly id: number; readonly snapshot: TriggerSnapshot }[];
+}
+
+/** All that is loaded, immutable: an ingest uses one snapshot of it throughout. */
+export interface Definitions {
+  readonly version: number;
+  readonly dags: ReadonlyMap<string, DagEntry>;
+  readonly assets: ReadonlyMap<string, AssetEntry>;
+  readonly assetsById: ReadonlyMap<number, AssetEntry>;
+  readonly triggers: ReadonlyMap<number, TriggerEntry>;
+}
+
+export const NO_DEFINITIONS: Definitions = { version: 0, dags: new Map(), assets: new Map(), assetsById: new Map(), triggers: new Map() };
+
+/** @throws {MillraceError} CEL_INVALID, which the loader's check rules out. */
+export function buildDefinitions(rows: DefinitionRows): Definitions {
+  const subscribers = groupSubscribers(rows.dags);
+  const assets = rows.assets.map(({ id, snapshot }) => ({
+    id,
+    name: snapshot.name,
+    snapshot,
+    check: snapshot.schema === null ? null : compileSchema(snapshot.schema),
+    subscribers: subscribers.get(snapshot.name) ?? [],
+  }));
+  const assetsById = new Map(assets.map((asset) => [asset.id, asset]));
+  return {
+    version: rows.version,
+    dags: new Map(rows.dags.map((dag) => [dag.dagId, dag])),
+    assets: new Map(assets.map((asset) => [asset.name, asset])),
+    assetsById,
+    triggers: new Map(buildTriggers(rows, assetsById).map((trigger) => [trigger.id, trigger])),
+  };
+}
+
+function groupSubscribers(dags: readonly DagEntry[]): ReadonlyMap<string, Subscriber[]> {
+  const byAsset = new Map<string, Subscriber[]>();
+  for (const dag of dags) {
+    const { schedule } = dag.version.snapshot;
+    if (schedule.kind !== "each") continue;
+    const subscriber = { dag, where: schedule.where === null ? null : compilePredicate(schedule.where), whereText: schedule.where };
+    byAsset.set(schedule.asset, [...(byAsset.get(schedule.asset) ?? []), subscriber]);
+  }
+  return byAsset;
+}
+
+function buildTriggers(rows: DefinitionRows, assets: ReadonlyMap<number, AssetEntry>): readonly TriggerEntry[] {
+  return rows.triggers.flatMap(({ id, snapshot }) => {
+    const watchers = rows.watchers.filter((watcher) => watcher.triggerId === id);
+    // Equal triggers share the oldest watcher's group.
+    const [oldest] = watchers;
+    if (oldest === undefined) return [];
+    const watching = [...new Set(watchers.map((watcher) => watcher.assetId))].flatMap((assetId) => assets.get(assetId) ?? []);
+    return [{ id, snapshot, defaultGroup: oldest.groupName, assets: watching }];
+  });
+}

@@ -1,0 +1,141 @@
+// Message → entry: decoding, validation and decisions, pure. The committer dedupes and stores.
+import { createHash } from "node:crypto";
+import type { TriggerMessage } from "@millrace/sdk/provider";
+import { DECISION_CODES } from "./decision.ts";
+import type { AssetEntry, Subscriber, TriggerEntry } from "./definitions.ts";
+import type { IngestEntry, NewAssetEvent, NewDeadLetter, PendingDecision } from "./ingest-unit.ts";
+import type { CelScope } from "./cel.ts";
+
+const JSON_NULL = Buffer.from("null");
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
+/** A payload as stored (JSON) and as expressions see it. */
+export interface DecodedPayload {
+  readonly json: Uint8Array;
+  readonly value: unknown;
+  readonly isJson: boolean;
+}
+
+/** JSON where it parses, else text, else `{ base64 }`; a tombstone is null. */
+export function decodePayload(bytes: Uint8Array | null): DecodedPayload {
+  if (bytes === null) return { json: JSON_NULL, value: null, isJson: true };
+  const text = decodeUtf8(bytes);
+  if (text !== null) {
+    try {
+      const value: unknown = JSON.parse(text);
+      return { json: hasByteOrderMark(bytes) ? Buffer.from(text) : bytes, value, isJson: true };
+    } catch {
+      return { json: Buffer.from(JSON.stringify(text)), value: text, isJson: false };
+    }
+  }
+  const value = { base64: Buffer.from(bytes).toString("base64") };
+  return { json: Buffer.from(JSON.stringify(value)), value, isJson: false };
+}
+
+function hasByteOrderMark(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+}
+
+function decodeUtf8(bytes: Uint8Array): string | null {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** One message for every asset that watches this trigger. */
+export function prepareEntry(message: TriggerMessage, trigger: TriggerEntry): IngestEntry {
+  const decoded = decodePayload(message.value);
+  const headers = message.headers.map(([name, value]) => [name, Buffer.from(value).toString("utf8")] as const);
+  const headerBytes = headers.length === 0 ? null : Buffer.from(JSON.stringify(headers));
+  const events: NewAssetEvent[] = [];
+  const deadLetters: NewDeadLetter[] = [];
+  for (const asset of trigger.assets) {
+    const problem = checkPayload(asset, decoded);
+    if (problem !== null) deadLetters.push({ assetId: asset.id, ...problem });
+    else {
+      const scope = scopeOf(asset, decoded.value, headers, message.key);
+      events.push({
+        assetId: asset.id,
+        payload: decoded.json,
+        messageKey: message.key,
+        headers: headerBytes,
+        extra: null,
+        partitionKey: null,
+        sentAt: message.sentAt,
+        decisions: decide(asset, scope),
+      });
+    }
+  }
+  return { ...identify(message), value: message.value, key: message.key, headers: headerBytes, events, deadLetters };
+}
+
+type Identity = Pick<IngestEntry, "source" | "position" | "seen" | "messageId">;
+
+function identify({ identity }: TriggerMessage): Identity {
+  if (identity === null) return { source: "", position: null, seen: null, messageId: null };
+  const { source } = identity;
+  if ("offset" in identity) {
+    if (identity.offset > BigInt(Number.MAX_SAFE_INTEGER)) throw new Error(`offset ${identity.offset} of '${source}' is above 2^53`);
+    return { source, position: { partition: identity.partition, offset: Number(identity.offset) }, seen: null, messageId: null };
+  }
+  return { source, position: null, seen: hashIdentity(source, identity.id), messageId: identity.id };
+}
+
+/** 128 bits of SHA-256: what `message_seen` keeps of an identity. */
+export function hashIdentity(source: string, id: string): Uint8Array {
+  return createHash("sha256").update(source).update("\0").update(id).digest().subarray(0, 16);
+}
+
+function checkPayload(asset: AssetEntry, decoded: DecodedPayload): Omit<NewDeadLetter, "assetId"> | null {
+  if (asset.check === null) return null;
+  if (!decoded.isJson)
+    return { reasonCode: "NOT_JSON", reason: `asset '${asset.name}' has a schema, so JSON was expected; got ${preview(decoded.value)}` };
+  const problem = asset.check(decoded.value);
+  return problem === null ? null : { reasonCode: "SCHEMA", reason: `payload does not fit the schema of asset '${asset.name}': ${problem}` };
+}
+
+function preview(value: unknown): string {
+  return typeof value === "string" ? `the text ${JSON.stringify(value.slice(0, 40))}` : "bytes that are not UTF-8";
+}
+
+function scopeOf(asset: AssetEntry, payload: unknown, headers: readonly (readonly [string, string])[], key: Uint8Array | null): CelScope {
+  return { payload, headers: Object.fromEntries(headers), key: key === null ? null : Buffer.from(key).toString("utf8"), asset: asset.name };
+}
+
+/** What an event of this asset does for each DAG subscribed to it (P3). */
+export function decide(asset: AssetEntry, scope: CelScope): readonly PendingDecision[] {
+  return asset.subscribers.map((subscriber) => ({
+    dag: subscriber.dag.id,
+    versionId: subscriber.dag.version.id,
+    ...decideFor(subscriber, scope),
+  }));
+}
+
+function decideFor({ where, whereText }: Subscriber, scope: CelScope): Pick<PendingDecision, "code" | "reason"> {
+  if (where === null) return { code: DECISION_CODES.run, reason: null };
+  try {
+    return where(scope) ? { code: DECISION_CODES.run, reason: null } : { code: DECISION_CODES.filtered, reason: `${whereText} is false` };
+  } catch (error) {
+    const [firstLine = ""] = (error as Error).message.split("\n");
+    return { code: DECISION_CODES.filter_error, reason: `${whereText}: ${firstLine}` };
+  }
+}
+
+/** An event brought by a task or made by hand. @throws {Error} a sentence, where the payload does not fit the asset's schema. */
+export function prepareEvent(asset: AssetEntry, payload: Uint8Array, extra: Uint8Array | null, partitionKey: string | null): NewAssetEvent {
+  const decoded = decodePayload(payload);
+  const problem = checkPayload(asset, decoded);
+  if (problem !== null) throw new Error(problem.reason);
+  return {
+    assetId: asset.id,
+    payload: decoded.json,
+    messageKey: null,
+    headers: null,
+    extra: extra ?? null,
+    partitionKey,
+    sentAt: null,
+    decisions: decide(asset, scopeOf(asset, decoded.value, [], null)),
+  };
+}

@@ -1,0 +1,33 @@
+import { type ErrorObject, Ajv2020 } from "ajv/dist/2020.js";
+import type { JsonSchema } from "./dag-snapshot.ts";
+
+/** null where the value fits, else a sentence that names the first field that does not. */
+export type PayloadCheck = (value: unknown) => string | null;
+
+// Formats are not checked: zod and its like write the pattern that matters beside them.
+const options = { strict: false, validateFormats: false, allErrors: false, logger: false } as const;
+const withDefaults = new Ajv2020({ ...options, useDefaults: true });
+
+/** @throws {Error} where the schema itself is no JSON Schema (draft 2020-12). */
+export function compileSchema(schema: JsonSchema): PayloadCheck {
+  // A compiler of its own per schema: two assets may use one `$id`.
+  const validate = new Ajv2020(options).compile(schema);
+  return (value) => (validate(value) ? null : describe(validate.errors?.[0]));
+}
+
+/** Fills the schema's defaults into `value`, in place, then checks it. */
+export function checkWithDefaults(schema: JsonSchema, value: object): string | null {
+  const { $id: _id, ...rest } = schema as Record<string, unknown>;
+  const validate = withDefaults.compile(rest);
+  return validate(value) ? null : describe(validate.errors?.[0]);
+}
+
+function describe(error: ErrorObject | undefined): string {
+  if (error === undefined) return "does not fit its schema";
+  const place = error.instancePath === "" ? "the value" : `'${error.instancePath.slice(1).replaceAll("/", ".")}'`;
+  const allowed =
+    error.keyword === "enum"
+      ? `: ${(error.params as { allowedValues: unknown[] }).allowedValues.map((value) => JSON.stringify(value)).join(", ")}`
+      : "";
+  return `${place} ${error.message ?? "does not fit"}${allowed}`;
+}

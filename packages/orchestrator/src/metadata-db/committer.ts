@@ -1,0 +1,154 @@
+import type { Clock } from "../domain/clock.ts";
+import type { CommitListener, Committer, NewRun, RunCreation, RunWrites } from "../domain/committer.ts";
+import type { IngestReceipt, IngestUnit } from "../domain/ingest-unit.ts";
+import type { Log } from "../domain/log.ts";
+import type { OutboxMessage, OutboxOutcome } from "../domain/outbox.ts";
+
+/** One thing to write; `ingest` may be refused and given again, the others must be stored. */
+export type Work =
+  | { readonly kind: "ingest"; readonly unit: IngestUnit }
+  | { readonly kind: "write"; readonly writes: RunWrites }
+  | { readonly kind: "create"; readonly run: RunCreation }
+  | { readonly kind: "outbox"; readonly outcomes: readonly OutboxOutcome[] }
+  | { readonly kind: "positions"; readonly source: string; readonly starts: ReadonlyMap<string, bigint> };
+
+export interface BatchReceipt {
+  /** What each piece of work gets, in order: its value, or the error that concerns it alone. */
+  readonly results: readonly unknown[];
+  readonly runs: readonly NewRun[];
+  readonly outbox: readonly OutboxMessage[];
+}
+
+/** One dialect's transaction. Throws where nothing was stored. */
+export interface BatchWriter {
+  write(batch: readonly Work[], now: number): BatchReceipt;
+}
+
+interface Waiting {
+  readonly work: Work;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A value that a batch writer returns for work which failed by itself, the transaction being fine. */
+export class WorkFailure {
+  readonly error: Error;
+  constructor(error: Error) {
+    this.error = error;
+  }
+}
+
+const MAX_WORK_PER_COMMIT = 1024;
+const RETRY_FIRST_MS = 100;
+const RETRY_LAST_MS = 5_000;
+
+/**
+ * Group commit without a timer: the batch is what arrived while the last commit was under way, or in this turn of
+ * the event loop. A transaction that fails is split, so that one bad piece fails alone; what must be stored is
+ * tried again.
+ */
+export class GroupCommitter implements Committer {
+  private readonly writer: BatchWriter;
+  private readonly clock: Clock;
+  private readonly log: Log;
+  private readonly listener: CommitListener;
+  private waiting: Waiting[] = [];
+  private isScheduled = false;
+  private retryMs = RETRY_FIRST_MS;
+
+  constructor(options: { writer: BatchWriter; clock: Clock; log: Log; listener: CommitListener }) {
+    this.writer = options.writer;
+    this.clock = options.clock;
+    this.log = options.log;
+    this.listener = options.listener;
+  }
+
+  ingest(unit: IngestUnit): Promise<IngestReceipt> {
+    return this.submit({ kind: "ingest", unit });
+  }
+  write(writes: RunWrites): Promise<void> {
+    return this.submit({ kind: "write", writes });
+  }
+  create(run: RunCreation): Promise<NewRun> {
+    return this.submit({ kind: "create", run });
+  }
+  recordOutbox(outcomes: readonly OutboxOutcome[]): Promise<void> {
+    return this.submit({ kind: "outbox", outcomes });
+  }
+  startPositions(source: string, starts: ReadonlyMap<string, bigint>): Promise<void> {
+    return this.submit({ kind: "positions", source, starts });
+  }
+
+  async flush(): Promise<void> {
+    while (this.waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  private submit<T>(work: Work): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.waiting.push({ work, resolve, reject });
+      this.schedule();
+    });
+  }
+
+  private schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setImmediate(() => this.tick());
+  }
+
+  /** Commits what is waiting. */
+  tick(): void {
+    this.isScheduled = false;
+    const batch = this.waiting.splice(0, MAX_WORK_PER_COMMIT);
+    const failed = batch.length > 0 ? this.commit(batch) : [];
+    if (failed.length > 0) this.retryLater(failed);
+    else if (this.waiting.length > 0) this.schedule();
+  }
+
+  /** Returns, in order, what must be stored and was not. */
+  private commit(batch: readonly Waiting[]): readonly Waiting[] {
+    let receipt: BatchReceipt;
+    try {
+      receipt = this.writer.write(
+        batch.map(({ work }) => work),
+        this.clock.now(),
+      );
+    } catch (error) {
+      return this.split(batch, error as Error);
+    }
+    this.retryMs = RETRY_FIRST_MS;
+    if (receipt.runs.length > 0) this.listener.onRuns(receipt.runs);
+    if (receipt.outbox.length > 0) this.listener.onOutbox(receipt.outbox);
+    settle(batch, receipt.results);
+    return [];
+  }
+
+  private split(batch: readonly Waiting[], error: Error): readonly Waiting[] {
+    const [only] = batch;
+    if (batch.length > 1 || only === undefined) {
+      const half = batch.length >> 1;
+      const failed = this.commit(batch.slice(0, half));
+      return [...failed, ...this.commit(batch.slice(half))];
+    }
+    this.log.error("a commit failed", { work: only.work.kind, error: error.message });
+    if (only.work.kind !== "ingest" && only.work.kind !== "create") return [only];
+    only.reject(error);
+    return [];
+  }
+
+  /** Everything waits behind it, so that the steps of a run stay in order. */
+  private retryLater(failed: readonly Waiting[]): void {
+    this.waiting = [...failed, ...this.waiting];
+    this.isScheduled = true;
+    this.clock.after(this.retryMs, () => this.tick());
+    this.retryMs = Math.min(RETRY_LAST_MS, this.retryMs * 2);
+  }
+}
+
+function settle(batch: readonly Waiting[], results: readonly unknown[]): void {
+  batch.forEach(({ resolve, reject }, index) => {
+    const result = results[index];
+    if (result instanceof WorkFailure) reject(result.error);
+    else resolve(result as never);
+  });
+}
