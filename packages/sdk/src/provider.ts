@@ -3,6 +3,10 @@
  * message is published. A provider's second door (`@millrace/<name>/provider`) exports `provider`.
  */
 
+export { defineDestination, type Destination } from "./destination.ts";
+export type { Schema } from "./schema.ts";
+export type { Trigger } from "./trigger.ts";
+
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** An address and secret of an outside system, in the field's own words. */
