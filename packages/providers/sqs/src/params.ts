@@ -1,0 +1,73 @@
+/** What `sqsTrigger` takes. */
+export interface SqsTriggerParams {
+  /** `https://sqs.<region>.amazonaws.com/<account>/<name>`. */
+  readonly queueUrl: string;
+  /** Seconds until a message that was received and not acknowledged is sent again (0–43200). By default the queue's own. */
+  readonly visibilityTimeout?: number;
+  /** Seconds a poll waits for a message (0–20, default 10): a stop takes at most as long. */
+  readonly waitTimeSeconds?: number;
+}
+
+/** What `sqsQueue` takes. */
+export interface SqsQueueParams {
+  readonly queueUrl: string;
+}
+
+/** Options of `publish` to an SQS queue. */
+export interface SqsPublishOptions {
+  /** Messages of one group keep their order; a FIFO queue needs it. */
+  readonly groupId?: string;
+  /** A FIFO queue drops a second message with this id within 5 minutes. By default the message's own stable id. */
+  readonly deduplicationId?: string;
+  /** Seconds until the message can be received (0–900); not for FIFO queues. */
+  readonly delaySeconds?: number;
+  /** Message attributes, as strings. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const queueUrl = { type: "string", pattern: "^https?://[^/]+/.*[^/]$", description: "https://sqs.<region>.amazonaws.com/<account>/<name>" };
+
+export const triggerSchema = {
+  type: "object",
+  properties: {
+    queueUrl,
+    visibilityTimeout: { type: "integer", minimum: 0, maximum: 43_200 },
+    waitTimeSeconds: { type: "integer", minimum: 0, maximum: 20 },
+  },
+  required: ["queueUrl"],
+  additionalProperties: false,
+} as const;
+
+export const queueSchema = { type: "object", properties: { queueUrl }, required: ["queueUrl"], additionalProperties: false } as const;
+
+export const publishSchema = {
+  type: "object",
+  properties: {
+    groupId: { type: "string", minLength: 1, maxLength: 128 },
+    deduplicationId: { type: "string", minLength: 1, maxLength: 128 },
+    delaySeconds: { type: "integer", minimum: 0, maximum: 900 },
+    headers: { type: "object", additionalProperties: { type: "string" } },
+  },
+  additionalProperties: false,
+} as const;
+
+/** The queue's one name: old and new spellings of its host are the same queue, and an endpoint override plays no part. */
+export function canonicalQueueUrl(queueUrl: string): string {
+  const url = new URL(queueUrl);
+  const region = regionOf(queueUrl);
+  const isAws = /\.amazonaws\.com(\.cn)?$/.test(url.hostname);
+  const host = isAws && region !== null ? `sqs.${region}.amazonaws.com${url.hostname.endsWith(".cn") ? ".cn" : ""}` : url.host;
+  return `${isAws ? "https:" : url.protocol}//${host}${url.pathname.replace(/\/+$/, "")}`;
+}
+
+/** The region in an AWS queue URL; null where its host names none. */
+export function regionOf(queueUrl: string): string | null {
+  const host = new URL(queueUrl).hostname;
+  const match = /^sqs(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws|api)\./.exec(host) ?? /^([a-z0-9-]+)\.queue\.amazonaws\./.exec(host);
+  if (match?.[1] !== undefined) return match[1];
+  return host === "queue.amazonaws.com" ? "us-east-1" : null;
+}
+
+export function canonicalTrigger(params: SqsTriggerParams): string {
+  return JSON.stringify([canonicalQueueUrl(params.queueUrl), params.visibilityTimeout ?? null, params.waitTimeSeconds ?? null]);
+}
