@@ -14,4 +14,4 @@ export {
 export { DEFINITION_ERRORS, DefinitionError, type DefinitionErrorCode } from "./definition-error.ts";
 export { parseDuration } from "./duration.ts";
 export { FailTask, outcomeOf, SkipTask, type TaskOutcome } from "./outcome.ts";
-export { describeIssues, UNCHECKED_VENDOR, type SchemaIssue, type SchemaResult } from "./schema.ts";
+export { describeIssues, UNCHECKED_VENDOR, type Schema, type SchemaIssue, type SchemaResult } from "./schema.ts";

@@ -1,0 +1,128 @@
+import type { ChildProcess } from "node:child_process";
+import type { Socket } from "node:net";
+import type { Clock } from "../../domain/clock.ts";
+import type { TaskDispatch } from "../../domain/executor.ts";
+import { FrameChannel } from "../../domain/frame-channel.ts";
+import type { Frame } from "../../domain/frame-codec.ts";
+import type { ServerFrame, TryRef, WorkerFrame } from "../../domain/worker-frames.ts";
+
+/** From the cancel of a try that ran out of time until its process is killed. */
+export const CANCEL_GRACE_MS = 1_000;
+
+export interface WorkerTry {
+  readonly dispatch: TaskDispatch;
+  startedAt: number | null;
+  isTimedOut: boolean;
+  /** Stops the timer that runs for it. */
+  cancelTimer: () => void;
+}
+
+export interface LocalWorkerOptions {
+  readonly process: ChildProcess;
+  readonly isolation: "shared" | "process";
+  readonly slots: number;
+  readonly clock: Clock;
+  onFrame(worker: LocalWorker, frame: Frame<WorkerFrame>): void;
+  onTimeout(worker: LocalWorker, tried: WorkerTry): void;
+}
+
+/** One worker process: the tries in it and what is known of its health. */
+export class LocalWorker {
+  readonly process: ChildProcess;
+  readonly isolation: "shared" | "process";
+  readonly tries = new Map<string, WorkerTry>();
+  readonly bundles = new Set<string>();
+  /** Why it was killed; null while it lives, or where it died by itself. */
+  killedFor: string | null = null;
+  isDraining = false;
+  blockedMs = 0;
+  private readonly options: LocalWorkerOptions;
+  private channel: FrameChannel<ServerFrame, WorkerFrame> | null = null;
+  private socket: Socket | null = null;
+  private waiting: TaskDispatch[] = [];
+  private acknowledged: TryRef[] = [];
+
+  constructor(options: LocalWorkerOptions) {
+    this.options = options;
+    this.process = options.process;
+    this.isolation = options.isolation;
+  }
+
+  get freeSlots(): number {
+    return this.isDraining || this.blockedMs > 0 || this.killedFor !== null ? 0 : this.options.slots - this.tries.size;
+  }
+
+  get isConnected(): boolean {
+    return this.channel !== null;
+  }
+
+  /** The worker said hello on this socket; what was given to it meanwhile goes out now. */
+  connect(socket: Socket, workerId: number): void {
+    this.socket = socket;
+    this.channel = new FrameChannel((bytes) => socket.write(bytes));
+    this.channel.send({ type: "welcome", workerId });
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const dispatch of waiting) this.channel.send(dispatch.header, dispatch.tail);
+  }
+
+  receive(frame: Frame<WorkerFrame>): void {
+    this.options.onFrame(this, frame);
+  }
+
+  dispatch(dispatch: TaskDispatch): void {
+    this.tries.set(dispatch.ref.fence, { dispatch, startedAt: null, isTimedOut: false, cancelTimer: () => undefined });
+    this.bundles.add(dispatch.header.bundle);
+    if (this.channel === null) this.waiting.push(dispatch);
+    else this.channel.send(dispatch.header, dispatch.tail);
+  }
+
+  started(ref: TryRef, at: number): void {
+    const tried = this.tries.get(ref.fence);
+    if (tried === undefined) return;
+    tried.startedAt = at;
+    const { timeoutMs } = tried.dispatch;
+    if (timeoutMs !== null) tried.cancelTimer = this.options.clock.after(timeoutMs, () => this.timeOut(tried));
+  }
+
+  /** The try is over; undefined where it was not (or no longer) here. */
+  take(ref: TryRef): WorkerTry | undefined {
+    const tried = this.tries.get(ref.fence);
+    tried?.cancelTimer();
+    this.tries.delete(ref.fence);
+    return tried;
+  }
+
+  acknowledge(ref: TryRef): void {
+    if (this.acknowledged.length === 0) {
+      process.nextTick(() => {
+        const refs = this.acknowledged;
+        this.acknowledged = [];
+        this.channel?.send({ type: "result_ack", refs });
+      });
+    }
+    this.acknowledged.push(ref);
+  }
+
+  send(frame: ServerFrame): void {
+    this.channel?.send(frame);
+  }
+
+  kill(reason: string): void {
+    this.killedFor ??= reason;
+    this.process.kill("SIGKILL");
+  }
+
+  /** Ends the worker in peace: it has nothing left to do. */
+  end(): void {
+    this.isDraining = true;
+    if (this.socket === null) this.kill("stopped");
+    else this.socket.end();
+  }
+
+  private timeOut(tried: WorkerTry): void {
+    tried.isTimedOut = true;
+    this.send({ type: "cancel", ref: tried.dispatch.ref, reason: "timeout" });
+    tried.cancelTimer = this.options.clock.after(CANCEL_GRACE_MS, () => this.options.onTimeout(this, tried));
+  }
+}

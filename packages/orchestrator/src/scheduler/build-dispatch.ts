@@ -1,0 +1,65 @@
+import { join } from "node:path";
+import type { TaskDispatch } from "../domain/executor.ts";
+import { formatDagRunId } from "../domain/ids.ts";
+import type { ActiveRun } from "../domain/run.ts";
+import type { WireEvent } from "../domain/worker-frames.ts";
+
+/** The frame that hands one try to a worker, and what the executor needs to know of it. */
+export function buildDispatch(run: ActiveRun, index: number, bundlesFolder: string): TaskDispatch {
+  const task = run.tasks[index]!;
+  const spec = run.version.snapshot.tasks[index]!;
+  const ref = { runId: run.id, taskIndex: index, mapIndex: -1, try: task.try, fence: task.fence! };
+  const tail: Uint8Array[] = [];
+  const events = buildEvents(run, tail);
+  const needs = spec.needs.map(({ name, task: upstream }) => {
+    const { value } = run.tasks[upstream]!;
+    if (value !== null) tail.push(value);
+    return [name, value?.byteLength ?? -1] as const;
+  });
+  if (run.params !== null) tail.push(run.params);
+  const header = {
+    type: "dispatch",
+    ref,
+    bundle: join(bundlesFolder, `${run.version.bundleHash}.mjs`),
+    source: run.version.sourcePath,
+    dagId: run.version.dagId,
+    taskId: spec.id,
+    run: { dagRunId: dagRunIdOf(run), type: run.type, logicalDate: run.logicalDate },
+    pattern: run.event === null ? "manual" : "each",
+    events,
+    needs,
+    paramsBytes: run.params?.byteLength ?? -1,
+    outlets: spec.outlets,
+    maxTries: spec.retries + 1,
+  } as const;
+  return { ref, header, tail, isolation: task.isIsolated ? "process" : spec.isolation, timeoutMs: spec.timeoutMs };
+}
+
+function dagRunIdOf({ customRunId, type, createdAt, id }: ActiveRun): string {
+  return customRunId ?? formatDagRunId(type, createdAt, id);
+}
+
+function buildEvents(run: ActiveRun, tail: Uint8Array[]): readonly WireEvent[] {
+  const { event } = run;
+  const { schedule } = run.version.snapshot;
+  if (event === null) return [];
+  const { payload, messageKey, headers, extra, partitionKey } = event.data;
+  tail.push(payload);
+  if (messageKey !== null) tail.push(messageKey);
+  return [
+    {
+      id: event.id,
+      asset: schedule.kind === "each" ? schedule.asset : "",
+      at: event.createdAt,
+      partitionKey,
+      extra: (parse(extra) ?? {}) as Readonly<Record<string, unknown>>,
+      headers: (parse(headers) ?? []) as readonly (readonly [string, string])[],
+      payloadBytes: payload.byteLength,
+      keyBytes: messageKey?.byteLength ?? -1,
+    },
+  ];
+}
+
+function parse(json: Uint8Array | null): unknown {
+  return json === null ? null : JSON.parse(Buffer.from(json).toString("utf8"));
+}

@@ -1,0 +1,30 @@
+// A worker process: runs task functions for the server at the other end of a socket, and ends when that closes.
+import { createConnection } from "node:net";
+import { FrameChannel } from "../domain/frame-channel.ts";
+import { type ServerFrame, WORKER_PROTOCOL, type WorkerFrame } from "../domain/worker-frames.ts";
+import { BundleCache } from "./bundle-cache.ts";
+import { captureConsole } from "./console-capture.ts";
+import { startHeartbeat } from "./heartbeat.ts";
+import { readWorkerOptions } from "../domain/worker-options.ts";
+import { TaskRunner } from "./task-runner.ts";
+
+const options = readWorkerOptions();
+const socket = createConnection(options.socketPath);
+const channel = new FrameChannel<WorkerFrame, ServerFrame>((bytes) => socket.write(bytes));
+const runner = new TaskRunner({ send: (frame, tail) => channel.send(frame, tail), bundles: new BundleCache() });
+
+captureConsole();
+
+socket.on("connect", () => {
+  const { slots, token, version } = options;
+  channel.send({ type: "hello", protocol: WORKER_PROTOCOL, version, slots, token, pid: process.pid, role: "worker" });
+  startHeartbeat(options);
+});
+socket.on("data", (chunk: Buffer) => {
+  for (const { header, tail } of channel.receive(chunk)) runner.receive(header, tail);
+});
+// The server died, or let this worker go: what it did not acknowledge is run again elsewhere (P5).
+socket.on("error", () => process.exit(0));
+socket.on("close", () => process.exit(0));
+// Ctrl-C reaches the whole terminal group; the server decides when workers end.
+process.on("SIGINT", () => undefined);

@@ -1,0 +1,146 @@
+import { outcomeOf } from "@millrace/sdk/internal";
+import type { ServerFrame, TryRef, WireError, WorkerFrame } from "../domain/worker-frames.ts";
+import type { BundleCache } from "./bundle-cache.ts";
+import { currentLog } from "./console-capture.ts";
+import { PermanentError } from "./permanent-error.ts";
+import { type Dispatch, prepareTask } from "./prepared-task.ts";
+import { SecretMask } from "./secret-mask.ts";
+import { TaskLog } from "./task-log.ts";
+import { ValueRequests } from "./value-requests.ts";
+
+export type SendFrame = (frame: WorkerFrame, tail?: readonly Uint8Array[]) => void;
+
+interface RunningTry {
+  readonly abort: AbortController;
+}
+
+/** Runs tries side by side, and keeps each result until the server has stored it. */
+export class TaskRunner {
+  private readonly send: SendFrame;
+  private readonly bundles: BundleCache;
+  private readonly values: ValueRequests;
+  private readonly running = new Map<string, RunningTry>();
+
+  constructor(options: { send: SendFrame; bundles: BundleCache }) {
+    this.send = options.send;
+    this.bundles = options.bundles;
+    this.values = new ValueRequests(options.send);
+  }
+
+  receive(frame: ServerFrame, tail: Buffer): void {
+    switch (frame.type) {
+      case "dispatch":
+        void this.run(frame, tail);
+        break;
+      case "cancel":
+        this.running
+          .get(frame.ref.fence)
+          ?.abort.abort(new DOMException(`the try was ended: ${frame.reason}`, frame.reason === "timeout" ? "TimeoutError" : "AbortError"));
+        break;
+      case "value":
+        this.values.settle(frame);
+        break;
+      case "welcome":
+      case "result_ack":
+      case "drain":
+        break;
+    }
+  }
+
+  private async run(dispatch: Dispatch, tail: Buffer): Promise<void> {
+    const { ref } = dispatch;
+    const abort = new AbortController();
+    this.running.set(ref.fence, { abort });
+    const mask = new SecretMask();
+    const log = new TaskLog(mask, (seq, chunk) => this.send({ type: "log", ref, seq }, [chunk]));
+    let startedAt = Date.now();
+    try {
+      const dag = await this.bundles.find(dispatch.bundle, dispatch.source, dispatch.dagId);
+      const task = await prepareTask({ dispatch, tail, dag, log, mask, values: this.values, signal: abort.signal });
+      startedAt = Date.now();
+      this.send({ type: "started", ref, at: startedAt });
+      const value = await currentLog.run(log, () => task.run());
+      const output = await task.finish(value);
+      this.report(ref, { outcome: "success", startedAt, log, mask, error: null, ...output });
+    } catch (error) {
+      this.reportError(ref, error, { startedAt, log, mask });
+    } finally {
+      this.running.delete(ref.fence);
+    }
+  }
+
+  private reportError(ref: TryRef, error: unknown, context: { startedAt: number; log: TaskLog; mask: SecretMask }): void {
+    const meant = outcomeOf(error);
+    const wire = describeError(error, context.mask, meant === "failed" || error instanceof PermanentError);
+    if (meant === "skipped") context.log.add("info", `skipped: ${wire.message}`);
+    else context.log.add("error", wire.stack === "" ? `${wire.name}: ${wire.message}` : wire.stack);
+    this.report(ref, {
+      outcome: meant === "skipped" ? "skipped" : "failed",
+      error: wire,
+      value: null,
+      outletEvents: [],
+      outbox: [],
+      ...context,
+    });
+  }
+
+  private report(ref: TryRef, result: Result): void {
+    const { seq, chunk } = result.log.close();
+    const value = result.value === null ? null : Buffer.from(result.mask.apply(result.value));
+    const parts = [
+      ...(value === null ? [] : [value]),
+      chunk,
+      ...result.outletEvents.map(({ payload }) => payload),
+      ...result.outbox.map(({ body }) => body),
+    ];
+    this.send(
+      {
+        type: "result",
+        ref,
+        outcome: result.outcome,
+        startedAt: result.startedAt,
+        endedAt: Date.now(),
+        error: result.error,
+        valueBytes: value === null ? -1 : value.byteLength,
+        logBytes: chunk.byteLength,
+        logSeq: seq,
+        outletEvents: result.outletEvents.map(({ payload, ...event }) => ({ ...event, payloadBytes: payload.byteLength })),
+        outbox: result.outbox.map(({ body, ...message }) => ({ ...message, bodyBytes: body.byteLength })),
+      },
+      parts,
+    );
+  }
+}
+
+interface Result extends TaskOutput {
+  readonly outcome: "success" | "failed" | "skipped";
+  readonly startedAt: number;
+  readonly log: TaskLog;
+  readonly mask: SecretMask;
+  readonly error: WireError | null;
+}
+
+/** What a try leaves behind when it succeeds. */
+export interface TaskOutput {
+  /** JSON; null where the function returned undefined. */
+  readonly value: string | null;
+  readonly outletEvents: readonly {
+    asset: string;
+    payload: Uint8Array;
+    extra: Readonly<Record<string, unknown>>;
+    partitionKey: string | null;
+  }[];
+  readonly outbox: readonly {
+    kind: string;
+    connection: string;
+    params: Readonly<Record<string, unknown>>;
+    options: Readonly<Record<string, unknown>>;
+    body: Uint8Array;
+  }[];
+}
+
+function describeError(error: unknown, mask: SecretMask, isPermanent: boolean): WireError {
+  if (!(error instanceof Error)) return { name: "Error", message: mask.apply(`thrown: ${String(error)}`), stack: "", isPermanent };
+  const cause = error.cause instanceof Error ? `\n  caused by ${error.cause.stack ?? error.cause.message}` : "";
+  return { name: error.name, message: mask.apply(error.message), stack: mask.apply(`${error.stack ?? ""}${cause}`), isPermanent };
+}
