@@ -1,0 +1,78 @@
+import { callbackify } from "node:util";
+import {
+  Consumer,
+  type CallbackWithPromise,
+  type ConsumerOptions,
+  type FetchOptions,
+  type ListCommitsOptions,
+  type Offsets,
+} from "@platformatic/kafka";
+import { hasApiError } from "./error.ts";
+
+type Options = ConsumerOptions<Buffer, Buffer, Buffer, Buffer>;
+type Fetch = FetchOptions<Buffer, Buffer, Buffer, Buffer>;
+type FetchResponse = Awaited<ReturnType<Consumer["fetch"]>>;
+
+/** What the stream inside the client asks for, answered by ours. */
+export interface ConsumerHooks {
+  /** Where each assigned partition is to be read from. */
+  positions(options: ListCommitsOptions): Promise<Offsets>;
+  /** @throws {Error} ends the stream with it. */
+  beforeFetch(topicId: string): void;
+  onFetched(): void;
+  onOutOfRange(topicId: string, partition: number, expected: bigint, logStart: bigint): void;
+}
+
+/**
+ * The client's stream asks its consumer for the group's commits at every assignment, and fetches through it.
+ * Answering with the stored positions makes the metadata DB the truth without a race: the stream waits for the
+ * answer before it fetches.
+ */
+export class PositionedConsumer extends Consumer {
+  readonly #hooks: ConsumerHooks;
+
+  constructor(options: Options, hooks: ConsumerHooks) {
+    super(options);
+    this.#hooks = hooks;
+  }
+
+  override listCommittedOffsets(options: ListCommitsOptions, callback: CallbackWithPromise<Offsets>): void;
+  override listCommittedOffsets(options: ListCommitsOptions): Promise<Offsets>;
+  override listCommittedOffsets(options: ListCommitsOptions, callback?: CallbackWithPromise<Offsets>): Promise<Offsets> | void {
+    if (callback === undefined) return this.#hooks.positions(options);
+    callbackify(() => this.#hooks.positions(options))(callback);
+  }
+
+  override fetch(options: Fetch, callback: CallbackWithPromise<FetchResponse>): void;
+  override fetch(options: Fetch): Promise<FetchResponse>;
+  override fetch(options: Fetch, callback?: CallbackWithPromise<FetchResponse>): Promise<FetchResponse> | void {
+    if (callback === undefined) return super.fetch(options);
+    try {
+      for (const { topicId } of options.topics) this.#hooks.beforeFetch(topicId);
+    } catch (error) {
+      callback(error as Error);
+      return;
+    }
+    super.fetch(options, (error, response) => {
+      if (error === null) this.#hooks.onFetched();
+      else this.#reportOutOfRange(options, error);
+      callback(error, response);
+    });
+  }
+
+  /** The stream goes on at the log's start by itself; what is skipped must not go unsaid. */
+  #reportOutOfRange(options: Fetch, error: Error): void {
+    if (!hasApiError(error, ["OFFSET_OUT_OF_RANGE"])) return;
+    const response = (error as Error & { response?: FetchResponse }).response;
+    const starts = new Map(
+      response?.responses.flatMap(({ topicId, partitions }) => partitions.map((p) => [`${topicId}:${p.partitionIndex}`, p] as const)),
+    );
+    for (const { topicId, partitions } of options.topics) {
+      for (const { partition, fetchOffset } of partitions) {
+        const found = starts.get(`${topicId}:${partition}`);
+        if (found === undefined || found.errorCode === 0) continue;
+        this.#hooks.onOutOfRange(topicId, partition, fetchOffset, found.logStartOffset);
+      }
+    }
+  }
+}

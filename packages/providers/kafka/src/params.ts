@@ -1,0 +1,52 @@
+/** What `kafkaTrigger` takes. */
+export interface KafkaTriggerParams {
+  readonly topics: readonly [string, ...string[]];
+  /** Before the connection's `group.id` and Millrace's own, which stays the same when topics are edited. */
+  readonly groupId?: string;
+  /** Where to begin when neither Millrace nor the group has a position. Before the connection's `auto.offset.reset`; else `latest`. */
+  readonly from?: "earliest" | "latest";
+}
+
+/** What `kafkaTopic` takes. */
+export interface KafkaTopicParams {
+  readonly topic: string;
+}
+
+/** Options of `publish` to a topic. */
+export interface KafkaPublishOptions {
+  /** Records of one key go to one partition and keep their order. */
+  readonly key?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly partition?: number;
+}
+
+/** Kafka's own rule for names. */
+const topic = { type: "string", pattern: "^[a-zA-Z0-9._-]{1,249}$", description: "a topic's name" };
+
+export const triggerSchema = {
+  type: "object",
+  properties: {
+    topics: { type: "array", items: topic, minItems: 1, uniqueItems: true },
+    groupId: { type: "string", pattern: "^\\S+$" },
+    from: { enum: ["earliest", "latest"] },
+  },
+  required: ["topics"],
+  additionalProperties: false,
+} as const;
+
+export const topicSchema = { type: "object", properties: { topic }, required: ["topic"], additionalProperties: false } as const;
+
+export const publishSchema = {
+  type: "object",
+  properties: {
+    key: { type: "string" },
+    headers: { type: "object", additionalProperties: { type: "string" } },
+    partition: { type: "integer", minimum: 0 },
+  },
+  additionalProperties: false,
+} as const;
+
+export function canonicalTrigger(params: KafkaTriggerParams): string {
+  const topics = params.topics.toSorted((a, b) => (a < b ? -1 : 1));
+  return JSON.stringify([topics, params.groupId ?? null, params.from ?? null]);
+}

@@ -1,0 +1,53 @@
+import { TriggerError, type Connection, type OpenTriggerContext, type TriggerStream } from "@millrace/sdk/provider";
+import { clientOptionsOf, groupOf, startOf } from "./connection.ts";
+import { toTriggerError } from "./error.ts";
+import type { KafkaTriggerParams } from "./params.ts";
+import { preparePositions, type Subscription } from "./positions.ts";
+import { KafkaStream } from "./stream.ts";
+
+/** Until the first join succeeded; the client itself would try for ever. */
+const JOIN_TIMEOUT_MS = 30_000;
+
+/** Group and start: the trigger's params, then the connection, then Millrace's default. */
+export async function openKafkaTrigger(
+  params: KafkaTriggerParams,
+  connection: Connection,
+  context: OpenTriggerContext,
+): Promise<TriggerStream> {
+  context.onState("connecting");
+  const options = clientOptionsOf(connection);
+  const subscription: Subscription = {
+    topics: params.topics,
+    group: params.groupId ?? groupOf(connection) ?? context.defaultGroup,
+    from: params.from ?? startOf(connection) ?? "latest",
+  };
+  const subject = { servers: options.bootstrapBrokers, topics: params.topics };
+  try {
+    const topics = await preparePositions(options, subscription, context);
+    const stream = new KafkaStream(options, subscription, topics, context);
+    await joinInTime(stream, context.signal);
+    return stream;
+  } catch (error) {
+    throw toTriggerError(error, subject);
+  }
+}
+
+async function joinInTime(stream: KafkaStream, signal: AbortSignal): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () =>
+      reject(new TriggerError("BROKER_UNREACHABLE", `the group was not joined within ${JOIN_TIMEOUT_MS} ms: see the log of the broker`)),
+    JOIN_TIMEOUT_MS,
+  );
+  const onAbort = (): void => reject(signal.reason as Error);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([stream.join(), promise]);
+  } catch (error) {
+    await stream.close({ deadlineMs: 0 });
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+  }
+}
