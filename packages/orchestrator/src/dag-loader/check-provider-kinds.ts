@@ -1,0 +1,69 @@
+import type { DestinationSnapshot, JsonSchema, WatcherSnapshot } from "../domain/dag-snapshot.ts";
+import { compileSchema } from "../domain/json-schema.ts";
+import type { ProviderCatalog } from "../domain/provider-catalog.ts";
+import { problem, type Problem } from "./import-error.ts";
+
+export function checkTrigger(catalog: ProviderCatalog, asset: string, { name, trigger }: WatcherSnapshot): Problem | null {
+  const what = `asset '${asset}': watcher '${name}'`;
+  const kind = catalog.findTrigger(trigger.kind);
+  if (kind === undefined) {
+    const message = `${what}: no installed provider brings the trigger kind '${trigger.kind}'`;
+    return problem("TRIGGER_KIND_UNKNOWN", message, undefined, installHint(trigger.kind));
+  }
+  const wrong = findWrong(trigger.connection, kind.params, trigger.params);
+  return wrong === null ? null : problem("BAD_TRIGGER", `${what}: ${wrong}`);
+}
+
+export function checkDestination(catalog: ProviderCatalog, destination: DestinationSnapshot): Problem | null {
+  const kind = catalog.findDestination(destination.kind);
+  if (kind === undefined) {
+    const message = `no installed provider brings the destination kind '${destination.kind}'`;
+    return problem("DESTINATION_KIND_UNKNOWN", message, undefined, installHint(destination.kind));
+  }
+  const wrong = findWrong(destination.connection, kind.params, destination.params);
+  return wrong === null ? null : problem("BAD_DESTINATION", `a destination of kind '${destination.kind}': ${wrong}`);
+}
+
+function installHint(kind: string): string {
+  return `run \`npm install @millrace/${kind}\` in the project of the DAG file`;
+}
+
+function findWrong(connection: unknown, schema: JsonSchema, params: object): string | null {
+  if (typeof connection !== "string" || connection === "") {
+    return `expected the id of a connection, got ${JSON.stringify(connection) ?? "nothing"}`;
+  }
+  const wrong = compileSchema(schema)(params);
+  return wrong === null ? null : `${wrong} (its params are ${JSON.stringify(params)})`;
+}
+
+interface Reader {
+  readonly identity: string;
+  readonly asset: string;
+  readonly file: string;
+}
+
+/** Which trigger reads which queue: two different ones on the same queue would steal each other's messages. */
+export class QueueRegistry {
+  readonly #readers = new Map<string, Reader>();
+
+  add(catalog: ProviderCatalog, asset: string, watcher: WatcherSnapshot, file: string): void {
+    for (const { queue, identity } of queuesOf(catalog, watcher)) this.#readers.set(queue, { identity, asset, file });
+  }
+
+  findConflict(catalog: ProviderCatalog, asset: string, watcher: WatcherSnapshot, file: string): Problem | null {
+    for (const { queue, identity, name } of queuesOf(catalog, watcher)) {
+      const reader = this.#readers.get(queue);
+      if (reader === undefined || reader.identity === identity) continue;
+      const others = `asset '${reader.asset}' ('${reader.file}') and asset '${asset}' ('${file}')`;
+      return problem("QUEUE_SHARED", `two different triggers read '${name}', of ${others}: they would steal each other's messages`);
+    }
+    return null;
+  }
+}
+
+function queuesOf(catalog: ProviderCatalog, { trigger }: WatcherSnapshot): { queue: string; identity: string; name: string }[] {
+  const kind = catalog.findTrigger(trigger.kind);
+  if (kind === undefined) return [];
+  const identity = JSON.stringify([trigger.kind, trigger.connection, kind.canonical(trigger.params)]);
+  return kind.queues(trigger.params).map((name) => ({ queue: JSON.stringify([trigger.kind, name]), identity, name }));
+}

@@ -1,0 +1,74 @@
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { dirname, join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export interface ChildLimits {
+  /** The dags folders, and the folders of DAG files that lie elsewhere. Absolute. */
+  readonly folders: readonly string[];
+  readonly home: string;
+  readonly bundles: string;
+  /** Of the child's JavaScript heap. */
+  readonly memoryLimitMb: number;
+}
+
+/** Node's flags for the loader's child: it may read, and load addons; it may not write, start processes or threads. */
+export function childArguments({ folders, home, bundles, memoryLimitMb }: ChildLimits): string[] {
+  const readable = outermost([...readablePaths(folders, home), bundles]);
+  const allowed = readable.map((path) => `--allow-fs-read=${path}${isFolder(path) ? sep : ""}`);
+  return ["--permission", "--allow-addons", "--disable-warning=PERM0001", `--max-old-space-size=${memoryLimitMb}`, ...allowed];
+}
+
+/** The projects of the DAG files with their node_modules, and the server's own packages; never `$MILLRACE_HOME`. */
+function readablePaths(folders: readonly string[], home: string): string[] {
+  const here = dirname(realpathSync(fileURLToPath(import.meta.url)));
+  const projects = [...folders, here].map(projectOf);
+  const modules = [...new Set([...folders, here].flatMap(nodeModulesAbove))];
+  const linked = modules.flatMap(linkedPackages);
+  return [...projects, ...modules, ...linked].flatMap((path) => without(path, home));
+}
+
+/** Without what lies in another one of them. */
+function outermost(paths: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (const path of [...new Set(paths)].sort((a, b) => a.length - b.length)) {
+    if (!kept.some((outer) => path.startsWith(outer + sep))) kept.push(path);
+  }
+  return kept;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true;
+}
+
+/** The nearest folder with a package.json, or the folder itself. */
+function projectOf(folder: string): string {
+  return ancestors(folder).find((path) => existsSync(join(path, "package.json"))) ?? folder;
+}
+
+function nodeModulesAbove(folder: string): string[] {
+  return ancestors(folder).flatMap((path) => {
+    const modules = path.endsWith(`${sep}node_modules`) ? path : join(path, "node_modules");
+    return existsSync(modules) ? [modules] : [];
+  });
+}
+
+function ancestors(folder: string): string[] {
+  const parent = dirname(folder);
+  return parent === folder ? [folder] : [folder, ...ancestors(parent)];
+}
+
+/** Workspaces and linked packages: the permission model looks at real paths. */
+function linkedPackages(modules: string): string[] {
+  return readdirSync(modules, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(modules, entry.name);
+    if (entry.isDirectory() && entry.name.startsWith("@")) return linkedPackages(path);
+    return entry.isSymbolicLink() && existsSync(path) ? [realpathSync(path)] : [];
+  });
+}
+
+/** The folder; where it holds `home`, everything in it but that. */
+function without(folder: string, home: string): string[] {
+  if (folder === home || folder.startsWith(`${home}${sep}`)) return [];
+  if (!home.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`)) return [folder];
+  return readdirSync(folder).flatMap((name) => without(join(folder, name), home));
+}
