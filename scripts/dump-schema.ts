@@ -5,7 +5,9 @@ import { openDatabase } from "../packages/orchestrator/src/metadata-db/sqlite/op
 
 const file = fileURLToPath(new URL("../packages/orchestrator/src/metadata-db/sqlite/schema.sql", import.meta.url));
 const db = openDatabase(":memory:");
-const rows = db.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type DESC, name").all() as { sql: string }[];
+const rows = db
+  .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type DESC, name")
+  .all() as { sql: string }[];
 const dump = `-- Made by \`node scripts/dump-schema.ts\`: what the migrations add up to.\n\n${rows.map(({ sql }) => `${sql};`).join("\n\n")}\n`;
 db.close();
 

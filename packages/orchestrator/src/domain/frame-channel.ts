@@ -2,27 +2,27 @@ import { type Frame, FrameDecoder, encodeFrame } from "./frame-codec.ts";
 
 /** Frames over a byte stream: what is sent in one turn of the event loop goes out in one write. */
 export class FrameChannel<Sent extends object, Received> {
-  private readonly write: (bytes: Buffer) => void;
-  private readonly decoder = new FrameDecoder<Received>();
-  private outgoing: Buffer[] = [];
+  readonly #write: (bytes: Buffer) => void;
+  readonly #decoder = new FrameDecoder<Received>();
+  #outgoing: Buffer[] = [];
 
   constructor(write: (bytes: Buffer) => void) {
-    this.write = write;
+    this.#write = write;
   }
 
   send(header: Sent, tail: readonly Uint8Array[] = []): void {
-    if (this.outgoing.length === 0) process.nextTick(() => this.flush());
-    this.outgoing.push(encodeFrame(header, tail));
+    if (this.#outgoing.length === 0) process.nextTick(() => this.flush());
+    this.#outgoing.push(encodeFrame(header, tail));
   }
 
   /** @throws {Error} for bytes that are no frames; the connection is then to be closed. */
   receive(chunk: Buffer): readonly Frame<Received>[] {
-    return this.decoder.push(chunk);
+    return this.#decoder.push(chunk);
   }
 
   flush(): void {
-    const frames = this.outgoing;
-    this.outgoing = [];
-    if (frames.length > 0) this.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
+    const frames = this.#outgoing;
+    this.#outgoing = [];
+    if (frames.length > 0) this.#write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
   }
 }

@@ -26,14 +26,14 @@ export function encodeFrame(header: object, tail: readonly Uint8Array[] = []): B
 }
 
 export class FrameDecoder<Header> {
-  private waiting: Buffer = Buffer.alloc(0);
+  #waiting: Buffer = Buffer.alloc(0);
 
   /**
    * Takes the next bytes of the stream and gives the frames they complete. Tails may share memory with `chunk`.
    * @throws {Error} for a frame no peer of ours would send; the connection is then to be closed.
    */
   push(chunk: Buffer): readonly Frame<Header>[] {
-    const bytes = this.waiting.byteLength === 0 ? chunk : Buffer.concat([this.waiting, chunk]);
+    const bytes = this.#waiting.byteLength === 0 ? chunk : Buffer.concat([this.#waiting, chunk]);
     const frames: Frame<Header>[] = [];
     let offset = 0;
     while (bytes.byteLength - offset >= PREFIX_BYTES) {
@@ -48,26 +48,26 @@ export class FrameDecoder<Header> {
       });
       offset = end;
     }
-    this.waiting = offset === bytes.byteLength ? Buffer.alloc(0) : bytes.subarray(offset);
+    this.#waiting = offset === bytes.byteLength ? Buffer.alloc(0) : bytes.subarray(offset);
     return frames;
   }
 }
 
 /** Cuts a tail into parts of the given lengths, in order. */
 export class TailReader {
-  private readonly tail: Buffer;
-  private offset = 0;
+  readonly #tail: Buffer;
+  #offset = 0;
 
   constructor(tail: Buffer) {
-    this.tail = tail;
+    this.#tail = tail;
   }
 
   /** null for a length of -1. */
   take(length: number): Buffer | null {
     if (length < 0) return null;
-    const part = this.tail.subarray(this.offset, this.offset + length);
+    const part = this.#tail.subarray(this.#offset, this.#offset + length);
     if (part.byteLength !== length) throw new Error(`frame tail too short: expected ${length} more bytes, got ${part.byteLength}`);
-    this.offset += length;
+    this.#offset += length;
     return part;
   }
 }

@@ -48,100 +48,100 @@ const RETRY_LAST_MS = 5_000;
  * tried again.
  */
 export class GroupCommitter implements Committer {
-  private readonly writer: BatchWriter;
-  private readonly clock: Clock;
-  private readonly log: Log;
-  private readonly listener: CommitListener;
-  private waiting: Waiting[] = [];
-  private isScheduled = false;
-  private retryMs = RETRY_FIRST_MS;
+  readonly #writer: BatchWriter;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #listener: CommitListener;
+  #waiting: Waiting[] = [];
+  #isScheduled = false;
+  #retryMs = RETRY_FIRST_MS;
 
   constructor(options: { writer: BatchWriter; clock: Clock; log: Log; listener: CommitListener }) {
-    this.writer = options.writer;
-    this.clock = options.clock;
-    this.log = options.log;
-    this.listener = options.listener;
+    this.#writer = options.writer;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#listener = options.listener;
   }
 
   ingest(unit: IngestUnit): Promise<IngestReceipt> {
-    return this.submit({ kind: "ingest", unit });
+    return this.#submit({ kind: "ingest", unit });
   }
   write(writes: RunWrites): Promise<void> {
-    return this.submit({ kind: "write", writes });
+    return this.#submit({ kind: "write", writes });
   }
   create(run: RunCreation): Promise<NewRun> {
-    return this.submit({ kind: "create", run });
+    return this.#submit({ kind: "create", run });
   }
   recordOutbox(outcomes: readonly OutboxOutcome[]): Promise<void> {
-    return this.submit({ kind: "outbox", outcomes });
+    return this.#submit({ kind: "outbox", outcomes });
   }
   startPositions(source: string, starts: ReadonlyMap<string, bigint>): Promise<void> {
-    return this.submit({ kind: "positions", source, starts });
+    return this.#submit({ kind: "positions", source, starts });
   }
 
   async flush(): Promise<void> {
-    while (this.waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  private submit<T>(work: Work): Promise<T> {
+  #submit<T>(work: Work): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.waiting.push({ work, resolve, reject });
-      this.schedule();
+      this.#waiting.push({ work, resolve, reject });
+      this.#schedule();
     });
   }
 
-  private schedule(): void {
-    if (this.isScheduled) return;
-    this.isScheduled = true;
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     setImmediate(() => this.tick());
   }
 
   /** Commits what is waiting. */
   tick(): void {
-    this.isScheduled = false;
-    const batch = this.waiting.splice(0, MAX_WORK_PER_COMMIT);
-    const failed = batch.length > 0 ? this.commit(batch) : [];
-    if (failed.length > 0) this.retryLater(failed);
-    else if (this.waiting.length > 0) this.schedule();
+    this.#isScheduled = false;
+    const batch = this.#waiting.splice(0, MAX_WORK_PER_COMMIT);
+    const failed = batch.length > 0 ? this.#commit(batch) : [];
+    if (failed.length > 0) this.#retryLater(failed);
+    else if (this.#waiting.length > 0) this.#schedule();
   }
 
   /** Returns, in order, what must be stored and was not. */
-  private commit(batch: readonly Waiting[]): readonly Waiting[] {
+  #commit(batch: readonly Waiting[]): readonly Waiting[] {
     let receipt: BatchReceipt;
     try {
-      receipt = this.writer.write(
+      receipt = this.#writer.write(
         batch.map(({ work }) => work),
-        this.clock.now(),
+        this.#clock.now(),
       );
     } catch (error) {
-      return this.split(batch, error as Error);
+      return this.#split(batch, error as Error);
     }
-    this.retryMs = RETRY_FIRST_MS;
-    if (receipt.runs.length > 0) this.listener.onRuns(receipt.runs);
-    if (receipt.outbox.length > 0) this.listener.onOutbox(receipt.outbox);
+    this.#retryMs = RETRY_FIRST_MS;
+    if (receipt.runs.length > 0) this.#listener.onRuns(receipt.runs);
+    if (receipt.outbox.length > 0) this.#listener.onOutbox(receipt.outbox);
     settle(batch, receipt.results);
     return [];
   }
 
-  private split(batch: readonly Waiting[], error: Error): readonly Waiting[] {
+  #split(batch: readonly Waiting[], error: Error): readonly Waiting[] {
     const [only] = batch;
     if (batch.length > 1 || only === undefined) {
       const half = batch.length >> 1;
-      const failed = this.commit(batch.slice(0, half));
-      return [...failed, ...this.commit(batch.slice(half))];
+      const failed = this.#commit(batch.slice(0, half));
+      return [...failed, ...this.#commit(batch.slice(half))];
     }
-    this.log.error("a commit failed", { work: only.work.kind, error: error.message });
+    this.#log.error("a commit failed", { work: only.work.kind, error: error.message });
     if (only.work.kind !== "ingest" && only.work.kind !== "create") return [only];
     only.reject(error);
     return [];
   }
 
   /** Everything waits behind it, so that the steps of a run stay in order. */
-  private retryLater(failed: readonly Waiting[]): void {
-    this.waiting = [...failed, ...this.waiting];
-    this.isScheduled = true;
-    this.clock.after(this.retryMs, () => this.tick());
-    this.retryMs = Math.min(RETRY_LAST_MS, this.retryMs * 2);
+  #retryLater(failed: readonly Waiting[]): void {
+    this.#waiting = [...failed, ...this.#waiting];
+    this.#isScheduled = true;
+    this.#clock.after(this.#retryMs, () => this.tick());
+    this.#retryMs = Math.min(RETRY_LAST_MS, this.#retryMs * 2);
   }
 }
 

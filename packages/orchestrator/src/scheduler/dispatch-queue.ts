@@ -7,38 +7,38 @@ export interface ReadyTask {
 
 /** Tasks that can start: in order within a DAG, round-robin over DAGs, so that a busy one does not hold up the others. */
 export class DispatchQueue {
-  private readonly lanes = new Map<number, Lane>();
+  readonly #lanes = new Map<number, Lane>();
   /** DAGs with something waiting, in the order of their turns. */
-  private turns: number[] = [];
-  private count = 0;
+  #turns: number[] = [];
+  #count = 0;
 
   get size(): number {
-    return this.count;
+    return this.#count;
   }
 
   push(task: ReadyTask): void {
     const { dag } = task.run;
-    let lane = this.lanes.get(dag);
+    let lane = this.#lanes.get(dag);
     if (lane === undefined) {
       lane = { items: [], head: 0 };
-      this.lanes.set(dag, lane);
-      this.turns.push(dag);
+      this.#lanes.set(dag, lane);
+      this.#turns.push(dag);
     }
     lane.items.push(task);
-    this.count += 1;
+    this.#count += 1;
   }
 
   /** undefined where nothing waits. */
   take(): ReadyTask | undefined {
-    const dag = this.turns.shift();
-    const lane = dag === undefined ? undefined : this.lanes.get(dag);
+    const dag = this.#turns.shift();
+    const lane = dag === undefined ? undefined : this.#lanes.get(dag);
     if (dag === undefined || lane === undefined) return undefined;
     const task = lane.items[lane.head];
     lane.head += 1;
-    this.count -= 1;
-    if (lane.head === lane.items.length) this.lanes.delete(dag);
+    this.#count -= 1;
+    if (lane.head === lane.items.length) this.#lanes.delete(dag);
     else {
-      this.turns.push(dag);
+      this.#turns.push(dag);
       compact(lane);
     }
     return task;

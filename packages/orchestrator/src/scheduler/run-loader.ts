@@ -7,52 +7,52 @@ const PAGE_SIZE = 1_024;
 
 /** Reads runs from the metadata DB that are not in memory: after a crash, above the limit, or due for a retry. */
 export class RunLoader {
-  private readonly store: RunStore;
-  private readonly findVersion: (id: number) => DagVersion;
-  private readonly admit: (run: ActiveRun) => void;
-  private isBehindStore = false;
-  private cursor = 0;
+  readonly #store: RunStore;
+  readonly #findVersion: (id: number) => DagVersion;
+  readonly #admit: (run: ActiveRun) => void;
+  #isBehindStore = false;
+  #cursor = 0;
   /** Runs with smaller ids were made by earlier processes. */
-  private ownFrom = 0;
+  #ownFrom = 0;
 
   constructor(options: { store: RunStore; findVersion: (id: number) => DagVersion }, admit: (run: ActiveRun) => void) {
-    this.store = options.store;
-    this.findVersion = options.findVersion;
-    this.admit = admit;
+    this.#store = options.store;
+    this.#findVersion = options.findVersion;
+    this.#admit = admit;
   }
 
   /** There are unfinished runs above the cursor that memory does not have: new ones go behind them. */
   get isBehind(): boolean {
-    return this.isBehindStore;
+    return this.#isBehindStore;
   }
 
   /** Everything unfinished is to be read again: its processes are dead. */
   rescueAll(): void {
-    this.isBehindStore = true;
-    this.cursor = 0;
-    this.ownFrom = this.store.nextId();
+    this.#isBehindStore = true;
+    this.#cursor = 0;
+    this.#ownFrom = this.#store.nextId();
   }
 
   /** This run stays in the metadata DB until there is room. */
   leave(id: number): void {
-    if (this.isBehindStore) return;
-    this.isBehindStore = true;
-    this.cursor = id - 1;
+    if (this.#isBehindStore) return;
+    this.#isBehindStore = true;
+    this.#cursor = id - 1;
   }
 
   loadPage(): void {
-    const page = this.store.active(this.cursor, PAGE_SIZE);
-    this.cursor = page.at(-1)?.id ?? this.cursor;
-    this.isBehindStore = page.length === PAGE_SIZE;
-    this.restore(page);
+    const page = this.#store.active(this.#cursor, PAGE_SIZE);
+    this.#cursor = page.at(-1)?.id ?? this.#cursor;
+    this.#isBehindStore = page.length === PAGE_SIZE;
+    this.#restore(page);
   }
 
   /** Runs that were put aside until one of their retries is due. */
   resume(ids: readonly number[]): void {
-    if (ids.length > 0) this.restore(this.store.load([...new Set(ids)]));
+    if (ids.length > 0) this.#restore(this.#store.load([...new Set(ids)]));
   }
 
-  private restore(stored: readonly StoredRun[]): void {
-    for (const run of stored) this.admit(restoreRun(run, this.findVersion(run.versionId), run.id < this.ownFrom));
+  #restore(stored: readonly StoredRun[]): void {
+    for (const run of stored) this.#admit(restoreRun(run, this.#findVersion(run.versionId), run.id < this.#ownFrom));
   }
 }

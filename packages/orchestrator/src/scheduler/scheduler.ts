@@ -63,43 +63,43 @@ const RECORD_AFTER_MS = 1_000;
 export class Scheduler implements Service, ExecutorListener {
   readonly backlog: Backlog;
   readonly executor: Executor;
-  private readonly options: SchedulerOptions;
-  private readonly runs = new Map<number, ActiveRun>();
-  private readonly inFlight = new Map<string, ReadyTask>();
-  private readonly queues = { shared: new DispatchQueue(), process: new DispatchQueue() };
-  private readonly loader: RunLoader;
-  private readonly retries: TimerQueue<number>;
-  private nextFence = 1;
-  private isDraining = false;
-  private cancelTick: (() => void) | null = null;
-  private onIdle: (() => void) | null = null;
+  readonly #options: SchedulerOptions;
+  readonly #runs = new Map<number, ActiveRun>();
+  readonly #inFlight = new Map<string, ReadyTask>();
+  readonly #queues = { shared: new DispatchQueue(), process: new DispatchQueue() };
+  readonly #loader: RunLoader;
+  readonly #retries: TimerQueue<number>;
+  #nextFence = 1;
+  #isDraining = false;
+  #cancelTick: (() => void) | null = null;
+  #onIdle: (() => void) | null = null;
 
   constructor(options: SchedulerOptions) {
-    this.options = options;
+    this.#options = options;
     this.backlog = new Backlog(options.backlogLimit);
-    this.loader = new RunLoader(options, (run) => this.admit(run));
-    this.retries = new TimerQueue(options.clock, (runIds) => this.resume(runIds));
+    this.#loader = new RunLoader(options, (run) => this.#admit(run));
+    this.#retries = new TimerQueue(options.clock, (runIds) => this.#resume(runIds));
     this.executor = options.executor(this);
   }
 
   /** Takes over what earlier processes left unfinished. */
   async start(): Promise<void> {
-    for (const [triggerId, count] of this.options.store.countUnstarted()) this.backlog.add(triggerId, count);
+    for (const [triggerId, count] of this.#options.store.countUnstarted()) this.backlog.add(triggerId, count);
     await this.executor.start();
-    this.loader.rescueAll();
-    this.refill();
-    this.scheduleTick();
+    this.#loader.rescueAll();
+    this.#refill();
+    this.#scheduleTick();
   }
 
   /** Dispatches nothing more, waits for the tries under way, then ends the workers. What is left is resumed at the next start. */
   async stop({ deadlineMs = 30_000 }: { readonly deadlineMs?: number } = {}): Promise<void> {
-    if (this.isDraining) return;
-    this.isDraining = true;
-    this.cancelTick?.();
-    this.retries.stop();
-    if (this.inFlight.size > 0) await this.waitUntilIdle(deadlineMs);
-    if (this.inFlight.size > 0) await this.interrupt();
-    await this.options.committer.flush();
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    this.#cancelTick?.();
+    this.#retries.stop();
+    if (this.#inFlight.size > 0) await this.#waitUntilIdle(deadlineMs);
+    if (this.#inFlight.size > 0) await this.#interrupt();
+    await this.#options.committer.flush();
     await this.executor.stop();
   }
 
@@ -107,197 +107,199 @@ export class Scheduler implements Service, ExecutorListener {
   onRuns(runs: readonly NewRun[]): void {
     for (const run of runs) {
       this.backlog.add(run.triggerId, 1);
-      if (this.runs.size >= MAX_ACTIVE_RUNS || this.loader.isBehind) this.loader.leave(run.id);
-      else this.admit(activateRun(run, this.options.findVersion(run.versionId)));
+      if (this.#runs.size >= MAX_ACTIVE_RUNS || this.#loader.isBehind) this.#loader.leave(run.id);
+      else this.#admit(activateRun(run, this.#options.findVersion(run.versionId)));
     }
-    this.pump();
+    this.#pump();
   }
 
   onStarted(ref: TryRef, at: number): void {
-    const ready = this.inFlight.get(ref.fence);
+    const ready = this.#inFlight.get(ref.fence);
     if (ready !== undefined) ready.run.tasks[ready.index] = startTask(ready.run.tasks[ready.index]!, at);
   }
 
   onLog(ref: TryRef, seq: number, chunk: Uint8Array): void {
-    if (!this.inFlight.has(ref.fence)) return;
+    if (!this.#inFlight.has(ref.fence)) return;
     const { runId, taskIndex, mapIndex, try: number } = ref;
     const logs = [{ taskIndex, mapIndex, try: number, seq, chunk }];
-    void this.options.committer.write({ runId, run: null, taskInstances: [], tries: [], logs, outletEvents: [], outbox: [] });
+    void this.#options.committer.write({ runId, run: null, taskInstances: [], tries: [], logs, outletEvents: [], outbox: [] });
   }
 
   onResult(ref: TryRef, result: TryResult, acknowledge: () => void): void {
-    const ready = this.takeInFlight(ref);
+    const ready = this.#takeInFlight(ref);
     if (ready === undefined) {
       acknowledge();
       return;
     }
-    const outcome = outcomeOf(ref, result, this.options.definitions());
-    const step = endTask(ready.run, ready.index, outcome, (this.options.random ?? Math.random)());
-    void this.commit(ready.run, step).then(acknowledge);
+    const outcome = outcomeOf(ref, result, this.#options.definitions());
+    const step = endTask(ready.run, ready.index, outcome, (this.#options.random ?? Math.random)());
+    void this.#commit(ready.run, step).then(acknowledge);
   }
 
   onLost(ref: TryRef, reason: LossReason): void {
-    const ready = this.takeInFlight(ref);
+    const ready = this.#takeInFlight(ref);
     if (ready === undefined) return;
-    void this.commit(ready.run, loseTask(ready.run, ready.index, reason, this.options.clock.now()));
+    void this.#commit(ready.run, loseTask(ready.run, ready.index, reason, this.#options.clock.now()));
   }
 
   onRoom(): void {
-    this.pump();
+    this.#pump();
   }
 
   /** Once a second: what has lasted gets its rows. */
   tick(): void {
-    const before = this.options.clock.now() - RECORD_AFTER_MS;
+    const before = this.#options.clock.now() - RECORD_AFTER_MS;
     const lasting = new Map<ActiveRun, number[]>();
-    for (const { run, index } of this.inFlight.values()) {
+    for (const { run, index } of this.#inFlight.values()) {
       const task = run.tasks[index]!;
       if (!task.isRecorded && task.startedAt !== null && task.startedAt <= before) lasting.set(run, [...(lasting.get(run) ?? []), index]);
     }
-    for (const [run, indexes] of lasting) void this.commit(run, recordRunning(run, indexes, this.options.clock.now()));
+    for (const [run, indexes] of lasting) void this.#commit(run, recordRunning(run, indexes, this.#options.clock.now()));
   }
 
-  private scheduleTick(): void {
-    this.cancelTick = this.options.clock.after(RECORD_AFTER_MS, () => {
+  #scheduleTick(): void {
+    this.#cancelTick = this.#options.clock.after(RECORD_AFTER_MS, () => {
       this.tick();
-      this.scheduleTick();
+      this.#scheduleTick();
     });
   }
 
-  private admit(run: ActiveRun): void {
-    this.runs.set(run.id, run);
-    const now = this.options.clock.now();
+  #admit(run: ActiveRun): void {
+    this.#runs.set(run.id, run);
+    const now = this.#options.clock.now();
     if (run.rescues > MAX_RESCUES) {
-      void this.commit(run, giveUpRun(run, now));
+      void this.#commit(run, giveUpRun(run, now));
       return;
     }
     const step = beginRun(run, now);
-    if (step.run.state === "success" || step.run.state === "failed") void this.commit(run, step);
-    else this.begin(run, step);
+    if (step.run.state === "success" || step.run.state === "failed") void this.#commit(run, step);
+    else this.#begin(run, step);
   }
 
-  private begin(run: ActiveRun, step: RunStep): void {
+  #begin(run: ActiveRun, step: RunStep): void {
     applyStep(run, step);
-    for (const index of step.ready) this.enqueue(run, index);
+    for (const index of step.ready) this.#enqueue(run, index);
     run.tasks.forEach((task, index) => {
       if (task.state !== "up_for_retry") return;
-      if (task.dueAt !== null && task.dueAt > this.options.clock.now()) this.retries.add(task.dueAt, run.id);
-      else this.enqueue(run, index);
+      if (task.dueAt !== null && task.dueAt > this.#options.clock.now()) this.#retries.add(task.dueAt, run.id);
+      else this.#enqueue(run, index);
     });
-    this.evictIfWaiting(run);
+    this.#evictIfWaiting(run);
   }
 
   /** Memory first, then the commit, then what follows from it: so two reports in one turn see each other. */
-  private async commit(run: ActiveRun, step: RunStep): Promise<void> {
+  async #commit(run: ActiveRun, step: RunStep): Promise<void> {
     const isOver = applyStep(run, step);
-    if (hasRows(step)) await this.options.committer.write(step.writes);
-    for (const index of step.ready) this.enqueue(run, index);
-    if (step.retry !== null) this.retries.add(run.tasks[step.retry]!.dueAt!, run.id);
-    if (isOver) this.end(run);
-    else this.evictIfWaiting(run);
-    this.pump();
+    if (hasRows(step)) await this.#options.committer.write(step.writes);
+    for (const index of step.ready) this.#enqueue(run, index);
+    if (step.retry !== null) this.#retries.add(run.tasks[step.retry]!.dueAt!, run.id);
+    if (isOver) this.#end(run);
+    else this.#evictIfWaiting(run);
+    this.#pump();
   }
 
-  private end(run: ActiveRun): void {
-    this.markStarted(run);
-    this.runs.delete(run.id);
-    this.options.onRunEnd?.(run);
-    this.refill();
+  #end(run: ActiveRun): void {
+    this.#markStarted(run);
+    this.#runs.delete(run.id);
+    this.#options.onRunEnd?.(run);
+    this.#refill();
   }
 
   /** A run that only waits for a retry takes no memory until it is due. */
-  private evictIfWaiting(run: ActiveRun): void {
+  #evictIfWaiting(run: ActiveRun): void {
     const isWaiting = run.tasks.some(({ state }) => state === "up_for_retry");
     if (!isWaiting || run.tasks.some(({ state }) => state === "scheduled" || state === "queued" || state === "running")) return;
-    this.runs.delete(run.id);
-    this.refill();
+    this.#runs.delete(run.id);
+    this.#refill();
   }
 
-  private resume(runIds: readonly number[]): void {
+  #resume(runIds: readonly number[]): void {
     for (const id of new Set(runIds)) {
-      const run = this.runs.get(id);
-      if (run !== undefined) this.enqueueDue(run);
+      const run = this.#runs.get(id);
+      if (run !== undefined) this.#enqueueDue(run);
     }
-    this.loader.resume(runIds.filter((id) => !this.runs.has(id)));
-    this.pump();
+    this.#loader.resume(runIds.filter((id) => !this.#runs.has(id)));
+    this.#pump();
   }
 
-  private enqueueDue(run: ActiveRun): void {
-    const now = this.options.clock.now();
+  #enqueueDue(run: ActiveRun): void {
+    const now = this.#options.clock.now();
     run.tasks.forEach((task, index) => {
-      if (task.state === "up_for_retry" && task.dueAt !== null && task.dueAt <= now) this.enqueue(run, index);
+      if (task.state === "up_for_retry" && task.dueAt !== null && task.dueAt <= now) this.#enqueue(run, index);
     });
   }
 
-  private refill(): void {
-    if (this.loader.isBehind && this.runs.size < MAX_ACTIVE_RUNS / 2) {
-      this.loader.loadPage();
-      this.pump();
+  #refill(): void {
+    if (this.#loader.isBehind && this.#runs.size < MAX_ACTIVE_RUNS / 2) {
+      this.#loader.loadPage();
+      this.#pump();
     }
   }
 
-  private enqueue(run: ActiveRun, index: number): void {
+  #enqueue(run: ActiveRun, index: number): void {
     run.tasks[index] = scheduleTask(run.tasks[index]!);
-    this.queues[this.isolationOf(run, index)].push({ run, index });
+    this.#queues[this.#isolationOf(run, index)].push({ run, index });
   }
 
-  private isolationOf(run: ActiveRun, index: number): "shared" | "process" {
+  #isolationOf(run: ActiveRun, index: number): "shared" | "process" {
     return run.tasks[index]!.isIsolated ? "process" : run.version.snapshot.tasks[index]!.isolation;
   }
 
   /** Hands out what waits, as far as there is room. */
-  private pump(): void {
-    if (this.isDraining) return;
+  #pump(): void {
+    if (this.#isDraining) return;
     for (const isolation of ["shared", "process"] as const) {
-      const queue = this.queues[isolation];
-      while (queue.size > 0 && this.executor.hasRoom(isolation)) this.dispatch(queue.take()!);
+      const queue = this.#queues[isolation];
+      while (queue.size > 0 && this.executor.hasRoom(isolation)) this.#dispatch(queue.take()!);
     }
   }
 
-  private dispatch({ run, index }: ReadyTask): void {
-    const fence = `${this.options.ownerId}:${this.nextFence++}`;
-    const now = this.options.clock.now();
+  #dispatch({ run, index }: ReadyTask): void {
+    const fence = `${this.#options.ownerId}:${this.#nextFence++}`;
+    const now = this.#options.clock.now();
     run.tasks[index] = dispatchTask(run.tasks[index]!, fence, now);
-    this.inFlight.set(fence, { run, index });
-    this.markStarted(run);
-    const dispatch = buildDispatch(run, index, this.options.bundlesFolder);
+    this.#inFlight.set(fence, { run, index });
+    this.#markStarted(run);
+    const dispatch = buildDispatch(run, index, this.#options.bundlesFolder);
     if (!run.isRescued) {
       this.executor.dispatch(dispatch);
       return;
     }
     // Recorded first: a task that takes the server down with it is found out by this row.
-    run.tasks[index] = startTask(run.tasks[index]!, now);
-    void this.commit(run, recordRunning(run, [index], now)).then(() => this.executor.dispatch(dispatch));
+    run.tasks[index] = startTask(run.tasks[index], now);
+    void this.#commit(run, recordRunning(run, [index], now)).then(() => this.executor.dispatch(dispatch));
   }
 
-  private markStarted(run: ActiveRun): void {
+  #markStarted(run: ActiveRun): void {
     if (!run.isUnstarted) return;
     run.isUnstarted = false;
     this.backlog.remove(run.triggerId);
   }
 
-  private takeInFlight(ref: TryRef): ReadyTask | undefined {
-    const ready = this.inFlight.get(ref.fence);
-    this.inFlight.delete(ref.fence);
-    if (this.inFlight.size === 0) this.onIdle?.();
+  #takeInFlight(ref: TryRef): ReadyTask | undefined {
+    const ready = this.#inFlight.get(ref.fence);
+    this.#inFlight.delete(ref.fence);
+    if (this.#inFlight.size === 0) this.#onIdle?.();
     return ready;
   }
 
-  private async waitUntilIdle(deadlineMs: number): Promise<void> {
+  async #waitUntilIdle(deadlineMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.onIdle = resolve;
-    const cancel = this.options.clock.after(deadlineMs, resolve);
+    this.#onIdle = resolve;
+    const cancel = this.#options.clock.after(deadlineMs, resolve);
     await promise;
     cancel();
   }
 
   /** The stop, not the task, ends these tries: the next start is not to take them for ones that brought the server down. */
-  private async interrupt(): Promise<void> {
-    this.options.log.warn("tasks still ran at the end of the drain time: they start again with the server", { tasks: this.inFlight.size });
-    const now = this.options.clock.now();
-    for (const { run, index } of this.inFlight.values()) run.tasks[index] = { ...run.tasks[index]!, state: "queued" };
+  async #interrupt(): Promise<void> {
+    this.#options.log.warn("tasks still ran at the end of the drain time: they start again with the server", {
+      tasks: this.#inFlight.size,
+    });
+    const now = this.#options.clock.now();
+    for (const { run, index } of this.#inFlight.values()) run.tasks[index] = { ...run.tasks[index]!, state: "queued" };
     await Promise.all(
-      [...this.inFlight.values()].map(({ run, index }) => this.options.committer.write(recordRunning(run, [index], now).writes)),
+      [...this.#inFlight.values()].map(({ run, index }) => this.#options.committer.write(recordRunning(run, [index], now).writes)),
     );
   }
 }

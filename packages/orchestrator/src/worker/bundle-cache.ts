@@ -4,16 +4,16 @@ import { resolveImportsFrom } from "./resolve-hooks.ts";
 
 /** Bundles that this process has imported: modules stay until it ends, so the server replaces it after some dozens. */
 export class BundleCache {
-  private readonly modules = new Map<string, Promise<ReadonlyMap<string, DagDefinition>>>();
+  readonly #modules = new Map<string, Promise<ReadonlyMap<string, DagDefinition>>>();
 
   /** @throws {Error} where the bundle cannot be imported or does not export the DAG. */
   async find(bundle: string, source: string, dagId: string): Promise<DagDefinition> {
-    let dags = this.modules.get(bundle);
+    let dags = this.#modules.get(bundle);
     if (dags === undefined) {
       dags = importDags(bundle, source);
-      this.modules.set(bundle, dags);
+      this.#modules.set(bundle, dags);
       // A failed import is tried again by the next dispatch.
-      dags.catch(() => this.modules.delete(bundle));
+      dags.catch(() => this.#modules.delete(bundle));
     }
     const dag = (await dags).get(dagId);
     if (dag === undefined) throw new Error(`the bundle does not export DAG '${dagId}'`);

@@ -4,18 +4,18 @@ const MIN_SECRET_LENGTH = 3;
 
 /** Hides, in everything that leaves a try, the secrets it asked for. */
 export class SecretMask {
-  private readonly secrets = new Set<string>();
+  readonly #secrets = new Set<string>();
 
   add(secret: string | undefined | null): void {
     if (typeof secret !== "string" || secret.length < MIN_SECRET_LENGTH) return;
-    this.secrets.add(secret);
+    this.#secrets.add(secret);
     // As it looks inside JSON, where it needs escapes.
-    this.secrets.add(JSON.stringify(secret).slice(1, -1));
+    this.#secrets.add(JSON.stringify(secret).slice(1, -1));
   }
 
   apply(text: string): string {
     let masked = text;
-    for (const secret of this.secrets) masked = masked.replaceAll(secret, MASK);
+    for (const secret of this.#secrets) masked = masked.replaceAll(secret, MASK);
     return masked;
   }
 }

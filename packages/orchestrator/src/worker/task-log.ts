@@ -7,49 +7,49 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** The log of one try: NDJSON lines, sent with the result, or each second and at 64 KiB where the task takes longer. */
 export class TaskLog {
-  private readonly mask: SecretMask;
-  private readonly send: (seq: number, chunk: Uint8Array) => void;
-  private lines: string[] = [];
-  private bytes = 0;
-  private seq = 0;
-  private timer: NodeJS.Timeout | null = null;
-  private isClosed = false;
+  readonly #mask: SecretMask;
+  readonly #send: (seq: number, chunk: Uint8Array) => void;
+  #lines: string[] = [];
+  #bytes = 0;
+  #seq = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #isClosed = false;
 
   constructor(mask: SecretMask, send: (seq: number, chunk: Uint8Array) => void) {
-    this.mask = mask;
-    this.send = send;
+    this.#mask = mask;
+    this.#send = send;
   }
 
   add(level: LogLevel, message: string, fields?: object, stream?: "stdout" | "stderr"): void {
-    if (this.isClosed) return;
-    const line = this.mask.apply(
+    if (this.#isClosed) return;
+    const line = this.#mask.apply(
       `${encodeLine({ t: Date.now(), level, msg: message, ...(fields && { fields }), ...(stream && { stream }) })}\n`,
     );
-    this.lines.push(line);
-    this.bytes += Buffer.byteLength(line);
-    if (this.bytes >= MAX_CHUNK_BYTES) this.flush();
-    else this.timer ??= setTimeout(() => this.flush(), FLUSH_MS);
+    this.#lines.push(line);
+    this.#bytes += Buffer.byteLength(line);
+    if (this.#bytes >= MAX_CHUNK_BYTES) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
   }
 
   /** Ends the log and gives what was not sent yet; what a task says after its end is dropped. */
   close(): { readonly seq: number; readonly chunk: Uint8Array } {
-    this.isClosed = true;
-    return this.take();
+    this.#isClosed = true;
+    return this.#take();
   }
 
-  private flush(): void {
-    const { seq, chunk } = this.take();
-    this.send(seq, chunk);
+  #flush(): void {
+    const { seq, chunk } = this.#take();
+    this.#send(seq, chunk);
   }
 
-  private take(): { readonly seq: number; readonly chunk: Uint8Array } {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
-    const chunk = Buffer.from(this.lines.join(""));
-    this.lines = [];
-    this.bytes = 0;
-    const seq = this.seq;
-    this.seq += 1;
+  #take(): { readonly seq: number; readonly chunk: Uint8Array } {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const chunk = Buffer.from(this.#lines.join(""));
+    this.#lines = [];
+    this.#bytes = 0;
+    const seq = this.#seq;
+    this.#seq += 1;
     return { seq, chunk };
   }
 }

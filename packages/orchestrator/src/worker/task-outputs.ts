@@ -10,24 +10,24 @@ type Emitted = TaskOutput["outletEvents"][number] & Checked;
 
 /** What a task publishes and emits, kept until its success is stored. */
 export class TaskOutputs {
-  private readonly task: TaskDefinition;
-  private readonly published: Published[] = [];
-  private readonly emitted: Emitted[] = [];
-  private isFinished = false;
+  readonly #task: TaskDefinition;
+  readonly #published: Published[] = [];
+  readonly #emitted: Emitted[] = [];
+  #isFinished = false;
 
   constructor(task: TaskDefinition) {
-    this.task = task;
+    this.#task = task;
   }
 
   /** @throws {PermanentError} for a destination that is none, or a body that does not pass its schema or is not JSON. */
   publish(destination: unknown, body: unknown, options: object = {}): void {
-    this.assertOpen("publish");
+    this.#assertOpen("publish");
     const definition = findDefinition(destination);
     if (definition?.kind !== "destination") {
       throw new PermanentError("publish expects a destination made by a provider, such as sqsQueue({ … }), as its first argument");
     }
     const name = `the body for ${definition.destinationKind} '${definition.connection}'`;
-    this.published.push({
+    this.#published.push({
       kind: definition.destinationKind,
       connection: definition.connection,
       params: definition.params as Readonly<Record<string, unknown>>,
@@ -39,34 +39,34 @@ export class TaskOutputs {
 
   /** @throws {PermanentError} for an asset that is no outlet of this task, or a payload that does not pass its schema. */
   emit(asset: unknown, payload: unknown, details: { extra?: Record<string, unknown>; partitionKey?: string } = {}): void {
-    this.assertOpen("emit");
+    this.#assertOpen("emit");
     const definition = findDefinition(asset);
-    const outlet = this.task.outlets.find(({ name }) => definition?.kind === "asset" && definition.name === name);
+    const outlet = this.#task.outlets.find(({ name }) => definition?.kind === "asset" && definition.name === name);
     if (outlet === undefined) {
-      const outlets = this.task.outlets.map(({ name }) => `'${name}'`).join(", ") || "none";
-      throw new PermanentError(`emit expects one of the outlets of task '${this.task.id}' (${outlets}): add the asset to its \`outlets\``);
+      const outlets = this.#task.outlets.map(({ name }) => `'${name}'`).join(", ") || "none";
+      throw new PermanentError(`emit expects one of the outlets of task '${this.#task.id}' (${outlets}): add the asset to its \`outlets\``);
     }
-    this.add(outlet, payload, details);
+    this.#add(outlet, payload, details);
   }
 
   async finish(value: unknown): Promise<TaskOutput> {
-    const json = value === undefined ? null : encodeJson(value, `the result of task '${this.task.id}'`).toString("utf8");
-    for (const outlet of this.task.outlets) {
+    const json = value === undefined ? null : encodeJson(value, `the result of task '${this.#task.id}'`).toString("utf8");
+    for (const outlet of this.#task.outlets) {
       // Without `emit`, success brings one event; its payload is the result where the asset says what payloads are.
-      if (!this.emitted.some(({ asset }) => asset === outlet.name)) this.add(outlet, outlet.schema === null ? null : value, {});
+      if (!this.#emitted.some(({ asset }) => asset === outlet.name)) this.#add(outlet, outlet.schema === null ? null : value, {});
     }
-    this.isFinished = true;
-    await Promise.all([...this.published, ...this.emitted].map(({ check }) => check));
+    this.#isFinished = true;
+    await Promise.all([...this.#published, ...this.#emitted].map(({ check }) => check));
     return {
       value: json,
-      outletEvents: this.emitted.map(({ check: _check, ...event }) => event),
-      outbox: this.published.map(({ check: _check, ...message }) => message),
+      outletEvents: this.#emitted.map(({ check: _check, ...event }) => event),
+      outbox: this.#published.map(({ check: _check, ...message }) => message),
     };
   }
 
-  private add(outlet: AssetDefinition, payload: unknown, details: { extra?: Record<string, unknown>; partitionKey?: string }): void {
+  #add(outlet: AssetDefinition, payload: unknown, details: { extra?: Record<string, unknown>; partitionKey?: string }): void {
     const name = `the payload for asset '${outlet.name}'`;
-    this.emitted.push({
+    this.#emitted.push({
       asset: outlet.name,
       payload: encodeJson(payload ?? null, name),
       extra: details.extra ?? {},
@@ -75,8 +75,8 @@ export class TaskOutputs {
     });
   }
 
-  private assertOpen(verb: string): void {
-    if (this.isFinished) throw new PermanentError(`${verb} was called after task '${this.task.id}' had ended: await what you start`);
+  #assertOpen(verb: string): void {
+    if (this.#isFinished) throw new PermanentError(`${verb} was called after task '${this.#task.id}' had ended: await what you start`);
   }
 }
 

@@ -8,6 +8,9 @@ import { SecretMask } from "./secret-mask.ts";
 import { TaskLog } from "./task-log.ts";
 import { ValueRequests } from "./value-requests.ts";
 
+const OWN_CODE = new URL("../", import.meta.url).href;
+const SDK_CODE = new URL(".", import.meta.resolve("@millrace/sdk/internal")).href;
+
 export type SendFrame = (frame: WorkerFrame, tail?: readonly Uint8Array[]) => void;
 
 interface RunningTry {
@@ -16,29 +19,29 @@ interface RunningTry {
 
 /** Runs tries side by side, and keeps each result until the server has stored it. */
 export class TaskRunner {
-  private readonly send: SendFrame;
-  private readonly bundles: BundleCache;
-  private readonly values: ValueRequests;
-  private readonly running = new Map<string, RunningTry>();
+  readonly #send: SendFrame;
+  readonly #bundles: BundleCache;
+  readonly #values: ValueRequests;
+  readonly #running = new Map<string, RunningTry>();
 
   constructor(options: { send: SendFrame; bundles: BundleCache }) {
-    this.send = options.send;
-    this.bundles = options.bundles;
-    this.values = new ValueRequests(options.send);
+    this.#send = options.send;
+    this.#bundles = options.bundles;
+    this.#values = new ValueRequests(options.send);
   }
 
   receive(frame: ServerFrame, tail: Buffer): void {
     switch (frame.type) {
       case "dispatch":
-        void this.run(frame, tail);
+        void this.#run(frame, tail);
         break;
       case "cancel":
-        this.running
+        this.#running
           .get(frame.ref.fence)
           ?.abort.abort(new DOMException(`the try was ended: ${frame.reason}`, frame.reason === "timeout" ? "TimeoutError" : "AbortError"));
         break;
       case "value":
-        this.values.settle(frame);
+        this.#values.settle(frame);
         break;
       case "welcome":
       case "result_ack":
@@ -47,34 +50,34 @@ export class TaskRunner {
     }
   }
 
-  private async run(dispatch: Dispatch, tail: Buffer): Promise<void> {
+  async #run(dispatch: Dispatch, tail: Buffer): Promise<void> {
     const { ref } = dispatch;
     const abort = new AbortController();
-    this.running.set(ref.fence, { abort });
+    this.#running.set(ref.fence, { abort });
     const mask = new SecretMask();
-    const log = new TaskLog(mask, (seq, chunk) => this.send({ type: "log", ref, seq }, [chunk]));
+    const log = new TaskLog(mask, (seq, chunk) => this.#send({ type: "log", ref, seq }, [chunk]));
     let startedAt = Date.now();
     try {
-      const dag = await this.bundles.find(dispatch.bundle, dispatch.source, dispatch.dagId);
-      const task = await prepareTask({ dispatch, tail, dag, log, mask, values: this.values, signal: abort.signal });
+      const dag = await this.#bundles.find(dispatch.bundle, dispatch.source, dispatch.dagId);
+      const task = await prepareTask({ dispatch, tail, dag, log, mask, values: this.#values, signal: abort.signal });
       startedAt = Date.now();
-      this.send({ type: "started", ref, at: startedAt });
+      this.#send({ type: "started", ref, at: startedAt });
       const value = await currentLog.run(log, () => task.run());
       const output = await task.finish(value);
-      this.report(ref, { outcome: "success", startedAt, log, mask, error: null, ...output });
+      this.#report(ref, { outcome: "success", startedAt, log, mask, error: null, ...output });
     } catch (error) {
-      this.reportError(ref, error, { startedAt, log, mask });
+      this.#reportError(ref, error, { startedAt, log, mask });
     } finally {
-      this.running.delete(ref.fence);
+      this.#running.delete(ref.fence);
     }
   }
 
-  private reportError(ref: TryRef, error: unknown, context: { startedAt: number; log: TaskLog; mask: SecretMask }): void {
+  #reportError(ref: TryRef, error: unknown, context: { startedAt: number; log: TaskLog; mask: SecretMask }): void {
     const meant = outcomeOf(error);
     const wire = describeError(error, context.mask, meant === "failed" || error instanceof PermanentError);
     if (meant === "skipped") context.log.add("info", `skipped: ${wire.message}`);
     else context.log.add("error", wire.stack === "" ? `${wire.name}: ${wire.message}` : wire.stack);
-    this.report(ref, {
+    this.#report(ref, {
       outcome: meant === "skipped" ? "skipped" : "failed",
       error: wire,
       value: null,
@@ -84,7 +87,7 @@ export class TaskRunner {
     });
   }
 
-  private report(ref: TryRef, result: Result): void {
+  #report(ref: TryRef, result: Result): void {
     const { seq, chunk } = result.log.close();
     const value = result.value === null ? null : Buffer.from(result.mask.apply(result.value));
     const parts = [
@@ -93,7 +96,7 @@ export class TaskRunner {
       ...result.outletEvents.map(({ payload }) => payload),
       ...result.outbox.map(({ body }) => body),
     ];
-    this.send(
+    this.#send(
       {
         type: "result",
         ref,
@@ -141,6 +144,14 @@ export interface TaskOutput {
 
 function describeError(error: unknown, mask: SecretMask, isPermanent: boolean): WireError {
   if (!(error instanceof Error)) return { name: "Error", message: mask.apply(`thrown: ${String(error)}`), stack: "", isPermanent };
-  const cause = error.cause instanceof Error ? `\n  caused by ${error.cause.stack ?? error.cause.message}` : "";
-  return { name: error.name, message: mask.apply(error.message), stack: mask.apply(`${error.stack ?? ""}${cause}`), isPermanent };
+  const cause = error.cause instanceof Error ? `\n  caused by ${authorStack(error.cause)}` : "";
+  return { name: error.name, message: mask.apply(error.message), stack: mask.apply(`${authorStack(error)}${cause}`), isPermanent };
+}
+
+/** The stack without the frames of Millrace and of Node: what is left is the author's own. */
+function authorStack(error: Error): string {
+  const lines = (error.stack ?? error.message).split("\n");
+  return lines
+    .filter((line) => !/^\s+at /.test(line) || !(line.includes(OWN_CODE) || line.includes(SDK_CODE) || line.includes("node:internal")))
+    .join("\n");
 }

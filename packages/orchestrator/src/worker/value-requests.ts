@@ -8,26 +8,26 @@ interface Request {
 
 /** Connections and variables, asked of the server by name: a worker has no database and no secrets of its own. */
 export class ValueRequests {
-  private readonly send: SendFrame;
-  private readonly open = new Map<number, Request>();
-  private next = 1;
+  readonly #send: SendFrame;
+  readonly #open = new Map<number, Request>();
+  #next = 1;
 
   constructor(send: SendFrame) {
-    this.send = send;
+    this.#send = send;
   }
 
   /** @throws {Error} with the server's sentence, where there is none of that name. */
   get(ref: TryRef, what: "connection" | "variable", id: string): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const request = this.next++;
-      this.open.set(request, { resolve, reject });
-      this.send({ type: "get", request, ref, what, id });
+      const request = this.#next++;
+      this.#open.set(request, { resolve, reject });
+      this.#send({ type: "get", request, ref, what, id });
     });
   }
 
   settle({ request, value, error }: Extract<ServerFrame, { type: "value" }>): void {
-    const open = this.open.get(request);
-    this.open.delete(request);
+    const open = this.#open.get(request);
+    this.#open.delete(request);
     if (error === null) open?.resolve(value);
     else open?.reject(new Error(error));
   }

@@ -42,64 +42,64 @@ const RESPAWN_MS = 1_000;
 
 /** Warm worker processes on this machine, over a Unix socket. */
 export class LocalExecutor implements Executor {
-  private readonly options: LocalExecutorOptions;
-  private readonly workers = new Set<LocalWorker>();
-  private readonly token = randomBytes(24).toString("base64url");
-  private readonly folder: string;
-  private readonly server: Server;
-  private nextWorkerId = 1;
-  private isStopping = false;
-  private cancelGrowth: (() => void) | null = null;
+  readonly #options: LocalExecutorOptions;
+  readonly #workers = new Set<LocalWorker>();
+  readonly #token = randomBytes(24).toString("base64url");
+  readonly #folder: string;
+  readonly #server: Server;
+  #nextWorkerId = 1;
+  #isStopping = false;
+  #cancelGrowth: (() => void) | null = null;
 
   constructor(options: LocalExecutorOptions) {
-    this.options = options;
+    this.#options = options;
     // In the system's temp folder: the path of a socket has at most 107 bytes. mkdtemp makes it 0700.
-    this.folder = mkdtempSync(join(tmpdir(), "millrace-"));
-    this.server = createServer((socket) => this.greet(socket));
+    this.#folder = mkdtempSync(join(tmpdir(), "millrace-"));
+    this.#server = createServer((socket) => this.#greet(socket));
   }
 
-  private get socketPath(): string {
-    return join(this.folder, "workers.sock");
+  get #socketPath(): string {
+    return join(this.#folder, "workers.sock");
   }
 
   async start(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      this.server.once("error", reject);
-      this.server.listen(this.socketPath, resolve);
+      this.#server.once("error", reject);
+      this.#server.listen(this.#socketPath, resolve);
     });
-    while (this.count("shared") < this.options.minWorkers) this.spawn("shared");
+    while (this.#count("shared") < this.#options.minWorkers) this.#spawn("shared");
   }
 
   async stop(): Promise<void> {
-    if (this.isStopping) return;
-    this.isStopping = true;
-    this.cancelGrowth?.();
-    const exits = [...this.workers].map((worker) => new Promise((resolve) => worker.process.once("exit", resolve)));
-    for (const worker of this.workers) {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#cancelGrowth?.();
+    const exits = [...this.#workers].map((worker) => new Promise((resolve) => worker.process.once("exit", resolve)));
+    for (const worker of this.#workers) {
       if (worker.tries.size === 0) worker.end();
       else worker.kill("the server stopped");
     }
     await Promise.all(exits);
-    await new Promise((resolve) => this.server.close(resolve));
-    rmSync(this.folder, { recursive: true, force: true });
+    await new Promise((resolve) => this.#server.close(resolve));
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   hasRoom(isolation: "shared" | "process"): boolean {
-    if (this.isStopping) return false;
-    if (this.findFree(isolation) !== undefined) return true;
-    if (isolation === "process") return this.count("process") < this.options.maxWorkers;
-    this.growLater();
+    if (this.#isStopping) return false;
+    if (this.#findFree(isolation) !== undefined) return true;
+    if (isolation === "process") return this.#count("process") < this.#options.maxWorkers;
+    this.#growLater();
     return false;
   }
 
   dispatch(dispatch: TaskDispatch): void {
-    const worker = this.findFree(dispatch.isolation) ?? this.findAny(dispatch.isolation) ?? this.spawn(dispatch.isolation);
+    const worker = this.#findFree(dispatch.isolation) ?? this.#findAny(dispatch.isolation) ?? this.#spawn(dispatch.isolation);
     worker.dispatch(dispatch);
   }
 
-  private findFree(isolation: "shared" | "process"): LocalWorker | undefined {
+  #findFree(isolation: "shared" | "process"): LocalWorker | undefined {
     let best: LocalWorker | undefined;
-    for (const worker of this.workers) {
+    for (const worker of this.#workers) {
       if (worker.isolation !== isolation || worker.freeSlots <= 0) continue;
       if (best === undefined || worker.freeSlots > best.freeSlots) best = worker;
     }
@@ -107,47 +107,47 @@ export class LocalExecutor implements Executor {
   }
 
   /** For a dispatch that comes later than the question for room: one try too many is better than a worker too many. */
-  private findAny(isolation: "shared" | "process"): LocalWorker | undefined {
-    return isolation === "process" ? undefined : [...this.workers].find((worker) => worker.isolation === "shared" && !worker.isDraining);
+  #findAny(isolation: "shared" | "process"): LocalWorker | undefined {
+    return isolation === "process" ? undefined : [...this.#workers].find((worker) => worker.isolation === "shared" && !worker.isDraining);
   }
 
-  private count(isolation: "shared" | "process"): number {
-    return [...this.workers].filter((worker) => worker.isolation === isolation && !worker.isDraining).length;
+  #count(isolation: "shared" | "process"): number {
+    return [...this.#workers].filter((worker) => worker.isolation === isolation && !worker.isDraining).length;
   }
 
-  private growLater(): void {
-    if (this.cancelGrowth !== null || this.count("shared") >= this.options.maxWorkers) return;
-    this.cancelGrowth = this.options.clock.after(GROW_AFTER_MS, () => {
-      this.cancelGrowth = null;
-      if (this.findFree("shared") === undefined) this.grow();
+  #growLater(): void {
+    if (this.#cancelGrowth !== null || this.#count("shared") >= this.#options.maxWorkers) return;
+    this.#cancelGrowth = this.#options.clock.after(GROW_AFTER_MS, () => {
+      this.#cancelGrowth = null;
+      if (this.#findFree("shared") === undefined) this.#grow();
     });
   }
 
-  private grow(): void {
-    if (this.isStopping || this.count("shared") >= this.options.maxWorkers) return;
-    this.spawn("shared");
-    this.options.listener.onRoom();
+  #grow(): void {
+    if (this.#isStopping || this.#count("shared") >= this.#options.maxWorkers) return;
+    this.#spawn("shared");
+    this.#options.listener.onRoom();
   }
 
-  private spawn(isolation: "shared" | "process"): LocalWorker {
-    const slots = isolation === "shared" ? this.options.slots : 1;
-    const { command, version, clock, log } = this.options;
-    const process = spawnWorker(command, { socketPath: this.socketPath, token: this.token, slots, version }, log);
+  #spawn(isolation: "shared" | "process"): LocalWorker {
+    const slots = isolation === "shared" ? this.#options.slots : 1;
+    const { command, version, clock, log } = this.#options;
+    const process = spawnWorker(command, { socketPath: this.#socketPath, token: this.#token, slots, version }, log);
     const worker = new LocalWorker({
       process,
       isolation,
       slots,
       clock,
-      onFrame: (from, frame) => this.receive(from, frame),
-      onTimeout: (from, tried) => this.killFor(from, tried),
+      onFrame: (from, frame) => this.#receive(from, frame),
+      onTimeout: (from, tried) => this.#killFor(from, tried),
     });
-    this.workers.add(worker);
-    process.once("exit", (code, signal) => this.bury(worker, code, signal));
+    this.#workers.add(worker);
+    process.once("exit", (code, signal) => this.#bury(worker, code, signal));
     return worker;
   }
 
   /** Tells workers and their heartbeat threads apart from anything else that finds the socket. */
-  private greet(socket: Socket): void {
+  #greet(socket: Socket): void {
     let worker: LocalWorker | undefined;
     const decoder = new FrameDecoder<WorkerFrame>();
     socket.on("error", () => socket.destroy());
@@ -155,35 +155,37 @@ export class LocalExecutor implements Executor {
       try {
         for (const frame of decoder.push(chunk)) {
           if (worker !== undefined) worker.receive(frame);
-          else worker = this.admit(socket, frame.header);
+          else worker = this.#admit(socket, frame.header);
           if (worker === undefined) return;
         }
       } catch (error) {
-        this.options.log.error("a worker sent what is no frame", { error: (error as Error).message });
+        this.#options.log.error("a worker sent what is no frame", { error: (error as Error).message });
         worker?.kill("it broke the worker protocol");
         socket.destroy();
       }
     });
   }
 
-  private admit(socket: Socket, hello: WorkerFrame): LocalWorker | undefined {
+  #admit(socket: Socket, hello: WorkerFrame): LocalWorker | undefined {
     const worker =
-      hello.type === "hello" && hello.token === this.token ? [...this.workers].find(({ process }) => process.pid === hello.pid) : undefined;
+      hello.type === "hello" && hello.token === this.#token
+        ? [...this.#workers].find(({ process }) => process.pid === hello.pid)
+        : undefined;
     if (worker === undefined || hello.type !== "hello" || hello.protocol !== WORKER_PROTOCOL) {
       const got = hello.type === "hello" ? `protocol ${hello.protocol}, version ${hello.version}` : `a frame '${hello.type}'`;
-      this.options.log.error(`a worker was refused: expected hello with protocol ${WORKER_PROTOCOL}, got ${got}`);
+      this.#options.log.error(`a worker was refused: expected hello with protocol ${WORKER_PROTOCOL}, got ${got}`);
       socket.destroy();
       return undefined;
     }
     if (hello.role === "worker") {
-      worker.connect(socket, this.nextWorkerId++);
-      this.options.listener.onRoom();
+      worker.connect(socket, this.#nextWorkerId++);
+      this.#options.listener.onRoom();
     }
     return worker;
   }
 
-  private receive(worker: LocalWorker, { header, tail }: Frame<WorkerFrame>): void {
-    const { listener } = this.options;
+  #receive(worker: LocalWorker, { header, tail }: Frame<WorkerFrame>): void {
+    const { listener } = this.#options;
     switch (header.type) {
       case "started":
         worker.started(header.ref, header.at);
@@ -194,93 +196,93 @@ export class LocalExecutor implements Executor {
         listener.onLog(header.ref, header.seq, Buffer.from(tail));
         break;
       case "result":
-        this.finish(worker, header, tail);
+        this.#finish(worker, header, tail);
         break;
       case "heartbeat":
-        this.checkHealth(worker, header);
+        this.#checkHealth(worker, header);
         break;
       case "get":
-        void this.answer(worker, header);
+        void this.#answer(worker, header);
         break;
       case "hello":
         break;
     }
   }
 
-  private finish(worker: LocalWorker, header: Extract<WorkerFrame, { type: "result" }>, tail: Buffer): void {
+  #finish(worker: LocalWorker, header: Extract<WorkerFrame, { type: "result" }>, tail: Buffer): void {
     const tried = worker.take(header.ref);
     if (tried === undefined) return;
-    const result = tried.isTimedOut ? timeoutResult(tried, this.options.clock.now(), resultOf(header, tail).log) : resultOf(header, tail);
-    this.options.listener.onResult(header.ref, result, () => worker.acknowledge(header.ref));
-    this.retireIfWorn(worker);
-    this.options.listener.onRoom();
+    const result = tried.isTimedOut ? timeoutResult(tried, this.#options.clock.now(), resultOf(header, tail).log) : resultOf(header, tail);
+    this.#options.listener.onResult(header.ref, result, () => worker.acknowledge(header.ref));
+    this.#retireIfWorn(worker);
+    this.#options.listener.onRoom();
   }
 
-  private async answer(worker: LocalWorker, { request, what, id }: Extract<WorkerFrame, { type: "get" }>): Promise<void> {
+  async #answer(worker: LocalWorker, { request, what, id }: Extract<WorkerFrame, { type: "get" }>): Promise<void> {
     try {
-      worker.send({ type: "value", request, value: await this.options.values.get(what, id), error: null });
+      worker.send({ type: "value", request, value: await this.#options.values.get(what, id), error: null });
     } catch (error) {
       worker.send({ type: "value", request, value: null, error: (error as Error).message });
     }
   }
 
-  private checkHealth(worker: LocalWorker, { blockedMs, rssBytes }: Extract<WorkerFrame, { type: "heartbeat" }>): void {
+  #checkHealth(worker: LocalWorker, { blockedMs, rssBytes }: Extract<WorkerFrame, { type: "heartbeat" }>): void {
     const wasBlocked = worker.blockedMs > 0;
     worker.blockedMs = blockedMs > BLOCKED_MS ? blockedMs : 0;
     if (worker.blockedMs > 0 && !wasBlocked) {
       const tasks = [...worker.tries.values()].map(({ dispatch }) => `${dispatch.header.dagId}.${dispatch.header.taskId}`);
       const hint = 'move the work to a task with `isolation: "process"`, or make it asynchronous';
-      this.options.log.warn("a task blocks its worker's event loop", { tasks: [...new Set(tasks)].slice(0, 10), blockedMs, hint });
-      if (worker.isolation === "shared") this.grow();
+      this.#options.log.warn("a task blocks its worker's event loop", { tasks: [...new Set(tasks)].slice(0, 10), blockedMs, hint });
+      if (worker.isolation === "shared") this.#grow();
     }
-    if (wasBlocked && worker.blockedMs === 0) this.options.listener.onRoom();
-    if (rssBytes > this.options.maxRssBytes) this.retire(worker, `uses ${Math.round(rssBytes / 2 ** 20)} MiB`);
+    if (wasBlocked && worker.blockedMs === 0) this.#options.listener.onRoom();
+    if (rssBytes > this.#options.maxRssBytes) this.#retire(worker, `uses ${Math.round(rssBytes / 2 ** 20)} MiB`);
   }
 
-  private retireIfWorn(worker: LocalWorker): void {
-    if (worker.bundles.size > MAX_BUNDLES) this.retire(worker, `has loaded ${worker.bundles.size} bundles`);
+  #retireIfWorn(worker: LocalWorker): void {
+    if (worker.bundles.size > MAX_BUNDLES) this.#retire(worker, `has loaded ${worker.bundles.size} bundles`);
     if (worker.isDraining && worker.tries.size === 0) worker.end();
   }
 
-  private retire(worker: LocalWorker, reason: string): void {
+  #retire(worker: LocalWorker, reason: string): void {
     if (worker.isDraining) return;
-    this.options.log.info(`a worker ${reason}: it ends once its tasks have`, { worker: worker.process.pid });
+    this.#options.log.info(`a worker ${reason}: it ends once its tasks have`, { worker: worker.process.pid });
     worker.isDraining = true;
-    if (worker.isolation === "shared" && this.count("shared") < this.options.minWorkers) this.spawn("shared");
+    if (worker.isolation === "shared" && this.#count("shared") < this.#options.minWorkers) this.#spawn("shared");
     if (worker.tries.size === 0) worker.end();
   }
 
   /** The only way to end a function that does not heed its signal. */
-  private killFor(worker: LocalWorker, tried: WorkerTry): void {
+  #killFor(worker: LocalWorker, tried: WorkerTry): void {
     const { ref, header } = tried.dispatch;
     if (!worker.tries.has(ref.fence)) return;
-    this.options.log.warn("a task did not end within its timeout: its worker is killed", { dag: header.dagId, task: header.taskId });
+    this.#options.log.warn("a task did not end within its timeout: its worker is killed", { dag: header.dagId, task: header.taskId });
     worker.take(ref);
     worker.kill(`the timeout of ${header.dagId}.${header.taskId}`);
-    this.options.listener.onResult(ref, timeoutResult(tried, this.options.clock.now(), null), () => undefined);
+    this.#options.listener.onResult(ref, timeoutResult(tried, this.#options.clock.now(), null), () => undefined);
   }
 
-  private bury(worker: LocalWorker, code: number | null, signal: NodeJS.Signals | null): void {
-    this.workers.delete(worker);
+  #bury(worker: LocalWorker, code: number | null, signal: NodeJS.Signals | null): void {
+    this.#workers.delete(worker);
     const lost = [...worker.tries.values()];
     const reason = lossOf(worker, lost.length, code, signal);
-    if (!this.isStopping && (lost.length > 0 || !worker.isConnected))
-      this.options.log.warn(reason.text, { worker: worker.process.pid, tries: lost.length });
+    if (!this.#isStopping && (lost.length > 0 || !worker.isConnected))
+      this.#options.log.warn(reason.text, { worker: worker.process.pid, tries: lost.length });
     for (const { dispatch, cancelTimer } of lost) {
       cancelTimer();
-      if (!this.isStopping) this.options.listener.onLost(dispatch.ref, reason);
+      if (!this.#isStopping) this.#options.listener.onLost(dispatch.ref, reason);
     }
-    this.respawn(worker);
+    this.#respawn(worker);
   }
 
-  private respawn(worker: LocalWorker): void {
-    if (this.isStopping || worker.isolation === "process") return;
+  #respawn(worker: LocalWorker): void {
+    if (this.#isStopping || worker.isolation === "process") return;
     const spawn = (): void => {
-      if (!this.isStopping && this.count("shared") < this.options.minWorkers) this.spawn("shared");
-      this.options.listener.onRoom();
+      if (!this.#isStopping && this.#count("shared") < this.#options.minWorkers) this.#spawn("shared");
+      this.#options.listener.onRoom();
     };
     // One that never said hello would do the same again at once.
     if (worker.isConnected) spawn();
-    else this.options.clock.after(RESPAWN_MS, spawn);
+    else this.#options.clock.after(RESPAWN_MS, spawn);
   }
 }

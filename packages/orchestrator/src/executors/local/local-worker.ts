@@ -36,45 +36,45 @@ export class LocalWorker {
   killedFor: string | null = null;
   isDraining = false;
   blockedMs = 0;
-  private readonly options: LocalWorkerOptions;
-  private channel: FrameChannel<ServerFrame, WorkerFrame> | null = null;
-  private socket: Socket | null = null;
-  private waiting: TaskDispatch[] = [];
-  private acknowledged: TryRef[] = [];
+  readonly #options: LocalWorkerOptions;
+  #channel: FrameChannel<ServerFrame, WorkerFrame> | null = null;
+  #socket: Socket | null = null;
+  #waiting: TaskDispatch[] = [];
+  #acknowledged: TryRef[] = [];
 
   constructor(options: LocalWorkerOptions) {
-    this.options = options;
+    this.#options = options;
     this.process = options.process;
     this.isolation = options.isolation;
   }
 
   get freeSlots(): number {
-    return this.isDraining || this.blockedMs > 0 || this.killedFor !== null ? 0 : this.options.slots - this.tries.size;
+    return this.isDraining || this.blockedMs > 0 || this.killedFor !== null ? 0 : this.#options.slots - this.tries.size;
   }
 
   get isConnected(): boolean {
-    return this.channel !== null;
+    return this.#channel !== null;
   }
 
   /** The worker said hello on this socket; what was given to it meanwhile goes out now. */
   connect(socket: Socket, workerId: number): void {
-    this.socket = socket;
-    this.channel = new FrameChannel((bytes) => socket.write(bytes));
-    this.channel.send({ type: "welcome", workerId });
-    const waiting = this.waiting;
-    this.waiting = [];
-    for (const dispatch of waiting) this.channel.send(dispatch.header, dispatch.tail);
+    this.#socket = socket;
+    this.#channel = new FrameChannel((bytes) => socket.write(bytes));
+    this.#channel.send({ type: "welcome", workerId });
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const dispatch of waiting) this.#channel.send(dispatch.header, dispatch.tail);
   }
 
   receive(frame: Frame<WorkerFrame>): void {
-    this.options.onFrame(this, frame);
+    this.#options.onFrame(this, frame);
   }
 
   dispatch(dispatch: TaskDispatch): void {
     this.tries.set(dispatch.ref.fence, { dispatch, startedAt: null, isTimedOut: false, cancelTimer: () => undefined });
     this.bundles.add(dispatch.header.bundle);
-    if (this.channel === null) this.waiting.push(dispatch);
-    else this.channel.send(dispatch.header, dispatch.tail);
+    if (this.#channel === null) this.#waiting.push(dispatch);
+    else this.#channel.send(dispatch.header, dispatch.tail);
   }
 
   started(ref: TryRef, at: number): void {
@@ -82,7 +82,7 @@ export class LocalWorker {
     if (tried === undefined) return;
     tried.startedAt = at;
     const { timeoutMs } = tried.dispatch;
-    if (timeoutMs !== null) tried.cancelTimer = this.options.clock.after(timeoutMs, () => this.timeOut(tried));
+    if (timeoutMs !== null) tried.cancelTimer = this.#options.clock.after(timeoutMs, () => this.#timeOut(tried));
   }
 
   /** The try is over; undefined where it was not (or no longer) here. */
@@ -94,18 +94,18 @@ export class LocalWorker {
   }
 
   acknowledge(ref: TryRef): void {
-    if (this.acknowledged.length === 0) {
+    if (this.#acknowledged.length === 0) {
       process.nextTick(() => {
-        const refs = this.acknowledged;
-        this.acknowledged = [];
-        this.channel?.send({ type: "result_ack", refs });
+        const refs = this.#acknowledged;
+        this.#acknowledged = [];
+        this.#channel?.send({ type: "result_ack", refs });
       });
     }
-    this.acknowledged.push(ref);
+    this.#acknowledged.push(ref);
   }
 
   send(frame: ServerFrame): void {
-    this.channel?.send(frame);
+    this.#channel?.send(frame);
   }
 
   kill(reason: string): void {
@@ -116,13 +116,13 @@ export class LocalWorker {
   /** Ends the worker in peace: it has nothing left to do. */
   end(): void {
     this.isDraining = true;
-    if (this.socket === null) this.kill("stopped");
-    else this.socket.end();
+    if (this.#socket === null) this.kill("stopped");
+    else this.#socket.end();
   }
 
-  private timeOut(tried: WorkerTry): void {
+  #timeOut(tried: WorkerTry): void {
     tried.isTimedOut = true;
     this.send({ type: "cancel", ref: tried.dispatch.ref, reason: "timeout" });
-    tried.cancelTimer = this.options.clock.after(CANCEL_GRACE_MS, () => this.options.onTimeout(this, tried));
+    tried.cancelTimer = this.#options.clock.after(CANCEL_GRACE_MS, () => this.#options.onTimeout(this, tried));
   }
 }

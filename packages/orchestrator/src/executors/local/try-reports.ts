@@ -6,6 +6,7 @@ import type { LocalWorker, WorkerTry } from "./local-worker.ts";
 /** What the worker reported, copied out of the socket's memory. */
 export function resultOf(header: Extract<WorkerFrame, { type: "result" }>, bytes: Buffer): TryResult {
   const tail = new TailReader(Buffer.from(bytes));
+  const { error } = header;
   const value = tail.take(header.valueBytes);
   const chunk = tail.take(header.logBytes)!;
   return {
@@ -13,8 +14,8 @@ export function resultOf(header: Extract<WorkerFrame, { type: "result" }>, bytes
     startedAt: header.startedAt,
     endedAt: header.endedAt,
     value,
-    error: header.error,
-    isPermanent: header.error?.isPermanent ?? false,
+    error: error === null ? null : { name: error.name, message: error.message, stack: error.stack },
+    isPermanent: error?.isPermanent ?? false,
     log: chunk.byteLength === 0 ? null : { seq: header.logSeq, chunk },
     outletEvents: header.outletEvents.map(({ payloadBytes, ...event }) => ({ ...event, payload: tail.take(payloadBytes)! })),
     outbox: header.outbox.map(({ bodyBytes, ...message }) => ({ ...message, body: tail.take(bodyBytes)! })),

@@ -21,68 +21,68 @@ interface DagVersionRow {
 
 /** Writes what a load pass found, and reads what is in force. */
 export class DefinitionStore {
-  private readonly db: Database;
-  private readonly canonical: CanonicalTrigger;
-  private readonly instance: string;
-  private readonly selectVersion: Statement;
+  readonly #db: Database;
+  readonly #canonical: CanonicalTrigger;
+  readonly #instance: string;
+  readonly #selectVersion: Statement;
 
   constructor(db: Database, canonical: CanonicalTrigger) {
-    this.db = db;
-    this.canonical = canonical;
-    this.instance = (db.prepare("SELECT value FROM meta WHERE key = 'instance'").get() as { value: string }).value;
-    this.selectVersion = db.prepare(`SELECT v.id, v.dag, d.dag_id, v.number, v.bundle_hash, v.source_path, v.snapshot
+    this.#db = db;
+    this.#canonical = canonical;
+    this.#instance = (db.prepare("SELECT value FROM meta WHERE key = 'instance'").get() as { value: string }).value;
+    this.#selectVersion = db.prepare(`SELECT v.id, v.dag, d.dag_id, v.number, v.bundle_hash, v.source_path, v.snapshot
       FROM dag_version v JOIN dag d ON d.id = v.dag WHERE v.id = ?`);
   }
 
   /** One transaction. A file that failed keeps its last good version; one that is gone takes its DAGs out of service. */
   apply(pass: LoadPass, now: number): void {
-    this.db.transaction(() => {
+    this.#db.transaction(() => {
       const failed = new Set(pass.errors.map(({ file }) => file));
       const kept = new Set<string>();
       for (const file of pass.files) {
         for (const dag of file.dags) {
-          this.putDag(file, dag, now);
+          this.#putDag(file, dag, now);
           kept.add(dag.dagId);
         }
       }
-      this.retireDags(kept, failed);
-      this.putAssets(pass, failed, now);
-      this.putImportErrors(pass.errors, now);
-      this.db.prepare("UPDATE meta SET value = value + 1 WHERE key = 'definitions_version'").run();
+      this.#retireDags(kept, failed);
+      this.#putAssets(pass, failed, now);
+      this.#putImportErrors(pass.errors, now);
+      this.#db.prepare("UPDATE meta SET value = value + 1 WHERE key = 'definitions_version'").run();
     })();
   }
 
   read(): DefinitionRows {
-    const version = Number((this.db.prepare("SELECT value FROM meta WHERE key = 'definitions_version'").get() as { value: string }).value);
-    return { version, dags: this.readDags(), assets: this.readAssets(), watchers: this.readWatchers(), triggers: this.readTriggers() };
+    const version = Number((this.#db.prepare("SELECT value FROM meta WHERE key = 'definitions_version'").get() as { value: string }).value);
+    return { version, dags: this.#readDags(), assets: this.#readAssets(), watchers: this.#readWatchers(), triggers: this.#readTriggers() };
   }
 
   /** A version that runs may still be on. @throws {Error} for an id that was never stored. */
   readVersion(id: number): DagVersion {
-    const row = this.selectVersion.get(id) as DagVersionRow | undefined;
+    const row = this.#selectVersion.get(id) as DagVersionRow | undefined;
     if (row === undefined) throw new Error(`dag version ${id} is not stored`);
     return toVersion(row);
   }
 
-  private putDag(file: LoadedFile, snapshot: DagSnapshot, now: number): void {
+  #putDag(file: LoadedFile, snapshot: DagSnapshot, now: number): void {
     const json = Buffer.from(JSON.stringify(snapshot));
     const hash = createHash("sha256").update(file.bundleHash).update(json).digest("hex");
     const shard = createHash("sha256").update(snapshot.dagId).digest()[0]! % SHARDS;
-    const dag = this.db
+    const dag = this.#db
       .prepare(
         `INSERT INTO dag (dag_id, file, version_id, shard, created_at, loaded_at) VALUES (?, ?, 0, ?, ?, ?)
          ON CONFLICT (dag_id) DO UPDATE SET file = excluded.file, is_stale = 0, loaded_at = excluded.loaded_at RETURNING id`,
       )
       .get(snapshot.dagId, file.file, shard, now, now) as { id: number };
-    const existing = this.db.prepare("SELECT id FROM dag_version WHERE dag = ? AND hash = ?").get(dag.id, hash) as
+    const existing = this.#db.prepare("SELECT id FROM dag_version WHERE dag = ? AND hash = ?").get(dag.id, hash) as
       | { id: number }
       | undefined;
-    const versionId = existing?.id ?? this.insertVersion(dag.id, hash, file, json, now);
-    this.db.prepare("UPDATE dag SET version_id = ? WHERE id = ?").run(versionId, dag.id);
+    const versionId = existing?.id ?? this.#insertVersion(dag.id, hash, file, json, now);
+    this.#db.prepare("UPDATE dag SET version_id = ? WHERE id = ?").run(versionId, dag.id);
   }
 
-  private insertVersion(dag: number, hash: string, file: LoadedFile, json: Uint8Array, now: number): number {
-    const { lastInsertRowid } = this.db
+  #insertVersion(dag: number, hash: string, file: LoadedFile, json: Uint8Array, now: number): number {
+    const { lastInsertRowid } = this.#db
       .prepare(
         `INSERT INTO dag_version (dag, number, hash, bundle_hash, source_path, snapshot, created_at)
          VALUES (?, (SELECT coalesce(max(number), 0) + 1 FROM dag_version WHERE dag = ?), ?, ?, ?, ?, ?)`,
@@ -91,33 +91,33 @@ export class DefinitionStore {
     return Number(lastInsertRowid);
   }
 
-  private retireDags(kept: ReadonlySet<string>, failedFiles: ReadonlySet<string>): void {
-    const rows = this.db.prepare("SELECT id, dag_id, file FROM dag WHERE is_stale = 0").all() as {
+  #retireDags(kept: ReadonlySet<string>, failedFiles: ReadonlySet<string>): void {
+    const rows = this.#db.prepare("SELECT id, dag_id, file FROM dag WHERE is_stale = 0").all() as {
       id: number;
       dag_id: string;
       file: string;
     }[];
     for (const { id, dag_id: dagId, file } of rows) {
-      if (!kept.has(dagId) && !failedFiles.has(file)) this.db.prepare("UPDATE dag SET is_stale = 1 WHERE id = ?").run(id);
+      if (!kept.has(dagId) && !failedFiles.has(file)) this.#db.prepare("UPDATE dag SET is_stale = 1 WHERE id = ?").run(id);
     }
   }
 
-  private putAssets(pass: LoadPass, failedFiles: ReadonlySet<string>, now: number): void {
+  #putAssets(pass: LoadPass, failedFiles: ReadonlySet<string>, now: number): void {
     const assets = new Map(pass.files.flatMap(({ assets: found }) => found.map((asset) => [asset.name, asset] as const)));
-    for (const asset of assets.values()) this.putAsset(asset, now);
+    for (const asset of assets.values()) this.#putAsset(asset, now);
     // Which assets a broken file would define is not known, so none is retired until it loads again.
     if (failedFiles.size > 0) return;
-    const rows = this.db.prepare("SELECT id, name FROM asset WHERE is_stale = 0").all() as { id: number; name: string }[];
+    const rows = this.#db.prepare("SELECT id, name FROM asset WHERE is_stale = 0").all() as { id: number; name: string }[];
     for (const { id, name } of rows) {
       if (assets.has(name)) continue;
-      this.db.prepare("UPDATE asset SET is_stale = 1 WHERE id = ?").run(id);
-      this.db.prepare("UPDATE asset_watcher SET is_stale = 1 WHERE asset_id = ?").run(id);
+      this.#db.prepare("UPDATE asset SET is_stale = 1 WHERE id = ?").run(id);
+      this.#db.prepare("UPDATE asset_watcher SET is_stale = 1 WHERE asset_id = ?").run(id);
     }
   }
 
-  private putAsset(asset: AssetSnapshot, now: number): void {
+  #putAsset(asset: AssetSnapshot, now: number): void {
     const schema = asset.schema === null ? null : Buffer.from(JSON.stringify(asset.schema));
-    const { id } = this.db
+    const { id } = this.#db
       .prepare(
         `INSERT INTO asset (name, uri, group_name, description, extra, schema, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (name) DO UPDATE SET uri = excluded.uri, group_name = excluded.group_name, description = excluded.description,
@@ -126,41 +126,41 @@ export class DefinitionStore {
       .get(asset.name, asset.uri, asset.group, asset.description, Buffer.from(JSON.stringify(asset.extra)), schema, now, now) as {
       id: number;
     };
-    this.db.prepare("UPDATE asset_watcher SET is_stale = 1 WHERE asset_id = ?").run(id);
-    for (const { name, trigger } of asset.watchers) this.putWatcher(id, name, this.putTrigger(trigger, now), now);
+    this.#db.prepare("UPDATE asset_watcher SET is_stale = 1 WHERE asset_id = ?").run(id);
+    for (const { name, trigger } of asset.watchers) this.#putWatcher(id, name, this.#putTrigger(trigger, now), now);
   }
 
-  private putTrigger(trigger: TriggerSnapshot, now: number): number {
-    const row = this.db
+  #putTrigger(trigger: TriggerSnapshot, now: number): number {
+    const row = this.#db
       .prepare(
         `INSERT INTO trigger (kind, connection, canonical, params, created_at) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (kind, connection, canonical) DO UPDATE SET params = excluded.params RETURNING id`,
       )
-      .get(trigger.kind, trigger.connection, this.canonical(trigger), Buffer.from(JSON.stringify(trigger.params)), now);
+      .get(trigger.kind, trigger.connection, this.#canonical(trigger), Buffer.from(JSON.stringify(trigger.params)), now);
     return (row as { id: number }).id;
   }
 
-  private putWatcher(assetId: number, name: string, triggerId: number, now: number): void {
-    const { id } = this.db
+  #putWatcher(assetId: number, name: string, triggerId: number, now: number): void {
+    const { id } = this.#db
       .prepare(
         `INSERT INTO asset_watcher (asset_id, name, trigger_id, group_name, created_at) VALUES (?, ?, ?, '', ?)
          ON CONFLICT (asset_id, name) DO UPDATE SET trigger_id = excluded.trigger_id, is_stale = 0 RETURNING id`,
       )
       .get(assetId, name, triggerId, now) as { id: number };
-    const group = `millrace.${this.instance}.${id.toString(36)}`;
-    this.db.prepare("UPDATE asset_watcher SET group_name = ? WHERE id = ? AND group_name = ''").run(group, id);
+    const group = `millrace.${this.#instance}.${id.toString(36)}`;
+    this.#db.prepare("UPDATE asset_watcher SET group_name = ? WHERE id = ? AND group_name = ''").run(group, id);
   }
 
-  private putImportErrors(errors: readonly ImportError[], now: number): void {
-    this.db.prepare("DELETE FROM import_error").run();
-    const insert = this.db.prepare(`INSERT INTO import_error (file, code, message, line, column_number, hint, stack, created_at)
+  #putImportErrors(errors: readonly ImportError[], now: number): void {
+    this.#db.prepare("DELETE FROM import_error").run();
+    const insert = this.#db.prepare(`INSERT INTO import_error (file, code, message, line, column_number, hint, stack, created_at)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`);
     for (const { file, code, message, line, column, hint, stack } of errors)
       insert.run(file, code, message, line, column, hint, stack, now);
   }
 
-  private readDags(): readonly DagEntry[] {
-    const rows = this.db
+  #readDags(): readonly DagEntry[] {
+    const rows = this.#db
       .prepare(
         `SELECT d.is_paused, d.shard, v.id, v.dag, d.dag_id, v.number, v.bundle_hash, v.source_path, v.snapshot
          FROM dag d JOIN dag_version v ON v.id = d.version_id WHERE d.is_stale = 0 ORDER BY d.id`,
@@ -175,8 +175,8 @@ export class DefinitionStore {
     }));
   }
 
-  private readAssets(): DefinitionRows["assets"] {
-    const rows = this.db.prepare("SELECT id, name, uri, group_name, description, extra, schema FROM asset WHERE is_stale = 0").all() as {
+  #readAssets(): DefinitionRows["assets"] {
+    const rows = this.#db.prepare("SELECT id, name, uri, group_name, description, extra, schema FROM asset WHERE is_stale = 0").all() as {
       id: number;
       name: string;
       uri: string | null;
@@ -191,8 +191,8 @@ export class DefinitionStore {
     }));
   }
 
-  private readWatchers(): DefinitionRows["watchers"] {
-    const rows = this.db.prepare("SELECT asset_id, trigger_id, group_name FROM asset_watcher WHERE is_stale = 0 ORDER BY id").all() as {
+  #readWatchers(): DefinitionRows["watchers"] {
+    const rows = this.#db.prepare("SELECT asset_id, trigger_id, group_name FROM asset_watcher WHERE is_stale = 0 ORDER BY id").all() as {
       asset_id: number;
       trigger_id: number;
       group_name: string;
@@ -200,8 +200,8 @@ export class DefinitionStore {
     return rows.map((row) => ({ assetId: row.asset_id, triggerId: row.trigger_id, groupName: row.group_name }));
   }
 
-  private readTriggers(): DefinitionRows["triggers"] {
-    const rows = this.db.prepare("SELECT id, kind, connection, params FROM trigger").all() as {
+  #readTriggers(): DefinitionRows["triggers"] {
+    const rows = this.#db.prepare("SELECT id, kind, connection, params FROM trigger").all() as {
       id: number;
       kind: string;
       connection: string;

@@ -9,62 +9,62 @@ const MINUTE_MS = 60_000;
 
 /** One event per message and asset (P2): an ordered log's position, or `message_seen`, says what came before. */
 export class IngestWriter {
-  private readonly ids: IdAllocator;
-  private readonly events: EventWriter;
-  private readonly sources: SourceWriter;
-  private readonly see: Statement;
-  private readonly insertDeadLetter: Statement;
-  private readonly insertCount: Statement;
+  readonly #ids: IdAllocator;
+  readonly #events: EventWriter;
+  readonly #sources: SourceWriter;
+  readonly #see: Statement;
+  readonly #insertDeadLetter: Statement;
+  readonly #insertCount: Statement;
 
   constructor(db: Database, ids: IdAllocator, events: EventWriter, sources: SourceWriter) {
-    this.ids = ids;
-    this.events = events;
-    this.sources = sources;
-    this.see = db.prepare("INSERT INTO message_seen VALUES (?, ?) ON CONFLICT DO NOTHING");
-    this.insertDeadLetter = db.prepare(`INSERT INTO dead_letter
+    this.#ids = ids;
+    this.#events = events;
+    this.#sources = sources;
+    this.#see = db.prepare("INSERT INTO message_seen VALUES (?, ?) ON CONFLICT DO NOTHING");
+    this.#insertDeadLetter = db.prepare(`INSERT INTO dead_letter
       (id, asset_id, trigger_id, source_id, partition, message_offset, message_id, value, message_key, headers, reason_code, reason, created_at)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-    this.insertCount = db.prepare("INSERT INTO ingest_count (id, minute, trigger_id, reason, n, sample) VALUES (?, ?, ?, ?, ?, ?)");
+    this.#insertCount = db.prepare("INSERT INTO ingest_count (id, minute, trigger_id, reason, n, sample) VALUES (?, ?, ?, ?, ?, ?)");
   }
 
   /** Appends the runs it started to `runs`. */
   write(unit: IngestUnit, now: number, runs: NewRun[]): IngestReceipt {
     const before = runs.length;
-    const fresh = unit.entries.filter((entry) => this.isFirst(entry, now));
+    const fresh = unit.entries.filter((entry) => this.#isFirst(entry, now));
     let events = 0;
     let deadLetters = 0;
     for (const entry of fresh) {
-      const sourceId = entry.source === "" ? null : this.sources.idOf(entry.source);
+      const sourceId = entry.source === "" ? null : this.#sources.idOf(entry.source);
       for (const event of entry.events) {
-        runs.push(...this.events.writeEvent(event, { triggerId: unit.triggerId, sourceId, entry, runId: null, outlet: null }, now));
+        runs.push(...this.#events.writeEvent(event, { triggerId: unit.triggerId, sourceId, entry, runId: null, outlet: null }, now));
       }
-      this.writeDeadLetters(unit.triggerId, sourceId, entry, now);
+      this.#writeDeadLetters(unit.triggerId, sourceId, entry, now);
       events += entry.events.length;
       deadLetters += entry.deadLetters.length;
     }
     const duplicates = unit.entries.length - fresh.length;
-    if (duplicates > 0) this.count(unit, fresh, now);
+    if (duplicates > 0) this.#count(unit, fresh, now);
     return { events, deadLetters, duplicates, runs: runs.length - before };
   }
 
-  private isFirst(entry: IngestEntry, now: number): boolean {
-    if (entry.position !== null) return this.sources.advance(entry.source, entry.position.partition, entry.position.offset);
-    return entry.seen === null || this.see.run(entry.seen, now).changes === 1;
+  #isFirst(entry: IngestEntry, now: number): boolean {
+    if (entry.position !== null) return this.#sources.advance(entry.source, entry.position.partition, entry.position.offset);
+    return entry.seen === null || this.#see.run(entry.seen, now).changes === 1;
   }
 
-  private writeDeadLetters(triggerId: number, sourceId: number | null, entry: IngestEntry, now: number): void {
+  #writeDeadLetters(triggerId: number, sourceId: number | null, entry: IngestEntry, now: number): void {
     for (const { assetId, reasonCode, reason } of entry.deadLetters) {
       const { partition = null, offset = null } = entry.position ?? {};
       const message = [partition, offset, entry.messageId, entry.value, entry.key, entry.headers];
-      this.insertDeadLetter.run(this.ids.take(), assetId, triggerId, sourceId, ...message, reasonCode, reason, now);
+      this.#insertDeadLetter.run(this.#ids.take(), assetId, triggerId, sourceId, ...message, reasonCode, reason, now);
     }
   }
 
-  private count(unit: IngestUnit, fresh: readonly IngestEntry[], now: number): void {
+  #count(unit: IngestUnit, fresh: readonly IngestEntry[], now: number): void {
     const taken = new Set(fresh);
     const duplicates = unit.entries.filter((entry) => !taken.has(entry));
     const [sample] = duplicates;
     const name = sample?.messageId ?? `${sample?.position?.partition}:${sample?.position?.offset}`;
-    this.insertCount.run(this.ids.take(), Math.floor(now / MINUTE_MS), unit.triggerId, "duplicate", duplicates.length, name);
+    this.#insertCount.run(this.#ids.take(), Math.floor(now / MINUTE_MS), unit.triggerId, "duplicate", duplicates.length, name);
   }
 }

@@ -12,58 +12,58 @@ import { SourceWriter } from "./source-writer.ts";
 /** One transaction per batch, on the writer's connection; synchronous=FULL makes it durable when `write` returns. */
 export class SqliteBatchWriter implements BatchWriter {
   readonly sources: SourceWriter;
-  private readonly ids: IdAllocator;
-  private readonly events: EventWriter;
-  private readonly ingests: IngestWriter;
-  private readonly runs: RunWriter;
-  private readonly db: Database;
-  private readonly begin: Statement;
-  private readonly commit: Statement;
-  private readonly rollback: Statement;
+  readonly #ids: IdAllocator;
+  readonly #events: EventWriter;
+  readonly #ingests: IngestWriter;
+  readonly #runs: RunWriter;
+  readonly #db: Database;
+  readonly #begin: Statement;
+  readonly #commit: Statement;
+  readonly #rollback: Statement;
 
   constructor(db: Database, ownerId: number) {
     this.sources = new SourceWriter(db);
-    this.ids = new IdAllocator(db);
-    this.events = new EventWriter(db, this.ids, ownerId);
-    this.ingests = new IngestWriter(db, this.ids, this.events, this.sources);
-    this.runs = new RunWriter(db, this.ids, this.events);
-    this.db = db;
-    this.begin = db.prepare("BEGIN IMMEDIATE");
-    this.commit = db.prepare("COMMIT");
-    this.rollback = db.prepare("ROLLBACK");
+    this.#ids = new IdAllocator(db);
+    this.#events = new EventWriter(db, this.#ids, ownerId);
+    this.#ingests = new IngestWriter(db, this.#ids, this.#events, this.sources);
+    this.#runs = new RunWriter(db, this.#ids, this.#events);
+    this.#db = db;
+    this.#begin = db.prepare("BEGIN IMMEDIATE");
+    this.#commit = db.prepare("COMMIT");
+    this.#rollback = db.prepare("ROLLBACK");
   }
 
   write(batch: readonly Work[], now: number): BatchReceipt {
-    this.begin.run();
+    this.#begin.run();
     try {
-      this.ids.begin();
+      this.#ids.begin();
       const runs: NewRun[] = [];
       const outbox: OutboxMessage[] = [];
-      const results = batch.map((work) => this.writeOne(work, now, runs, outbox));
+      const results = batch.map((work) => this.#writeOne(work, now, runs, outbox));
       this.sources.store();
-      const number = this.ids.store();
-      this.commit.run();
-      this.ids.commit(number);
+      const number = this.#ids.store();
+      this.#commit.run();
+      this.#ids.commit(number);
       return { results, runs, outbox };
     } catch (error) {
       this.sources.forget();
       // A full disk has rolled back by itself.
-      if (this.db.inTransaction) this.rollback.run();
+      if (this.#db.inTransaction) this.#rollback.run();
       throw error;
     }
   }
 
-  private writeOne(work: Work, now: number, runs: NewRun[], outbox: OutboxMessage[]): unknown {
+  #writeOne(work: Work, now: number, runs: NewRun[], outbox: OutboxMessage[]): unknown {
     switch (work.kind) {
       case "ingest":
-        return this.ingests.write(work.unit, now, runs);
+        return this.#ingests.write(work.unit, now, runs);
       case "write":
-        this.runs.write(work.writes, now, runs, outbox);
+        this.#runs.write(work.writes, now, runs, outbox);
         return undefined;
       case "create":
-        return this.create(work.run, now, runs);
+        return this.#create(work.run, now, runs);
       case "outbox":
-        this.runs.recordOutbox(work.outcomes);
+        this.#runs.recordOutbox(work.outcomes);
         return undefined;
       case "positions":
         this.sources.start(work.source, work.starts);
@@ -71,11 +71,11 @@ export class SqliteBatchWriter implements BatchWriter {
     }
   }
 
-  private create(creation: RunCreation, now: number, runs: NewRun[]): NewRun | WorkFailure {
-    if (creation.customRunId !== null && this.events.hasRun(creation.dag, creation.customRunId)) {
+  #create(creation: RunCreation, now: number, runs: NewRun[]): NewRun | WorkFailure {
+    if (creation.customRunId !== null && this.#events.hasRun(creation.dag, creation.customRunId)) {
       return new WorkFailure(new MillraceError("DAG_RUN_EXISTS", `a run with dag_run_id '${creation.customRunId}' exists already`));
     }
-    const run = this.events.writeRun(creation, now);
+    const run = this.#events.writeRun(creation, now);
     runs.push(run);
     return run;
   }

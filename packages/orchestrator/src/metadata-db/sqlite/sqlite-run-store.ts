@@ -9,48 +9,48 @@ const RUN_COLUMNS =
   "id, dag, version_id, state, run_type, event_id, trigger_id, logical_date, params, custom_run_id, rescues, created_at, started_at";
 
 export class SqliteRunStore implements RunStore {
-  private readonly selectActive: Statement;
-  private readonly selectRun: Statement;
-  private readonly selectEvent: Statement;
-  private readonly selectTasks: Statement;
-  private readonly selectUnstarted: Statement;
-  private readonly selectCounter: Statement;
+  readonly #selectActive: Statement;
+  readonly #selectRun: Statement;
+  readonly #selectEvent: Statement;
+  readonly #selectTasks: Statement;
+  readonly #selectUnstarted: Statement;
+  readonly #selectCounter: Statement;
 
   constructor(db: Database) {
-    this.selectCounter = db.prepare("SELECT number FROM commit_counter");
+    this.#selectCounter = db.prepare("SELECT number FROM commit_counter");
     // The partial index holds what is active and nothing else; the planner would rather walk the history by id.
-    this.selectActive = db.prepare(
+    this.#selectActive = db.prepare(
       `SELECT ${RUN_COLUMNS} FROM dag_run INDEXED BY dag_run_active WHERE state < 10 AND id > ? ORDER BY id LIMIT ?`,
     );
-    this.selectRun = db.prepare(`SELECT ${RUN_COLUMNS} FROM dag_run WHERE id = ? AND state < 10`);
-    this.selectEvent = db.prepare("SELECT * FROM asset_event WHERE id = ?");
-    this.selectTasks = db.prepare("SELECT * FROM task_instance WHERE run_id = ?");
-    this.selectUnstarted = db.prepare(
+    this.#selectRun = db.prepare(`SELECT ${RUN_COLUMNS} FROM dag_run WHERE id = ? AND state < 10`);
+    this.#selectEvent = db.prepare("SELECT * FROM asset_event WHERE id = ?");
+    this.#selectTasks = db.prepare("SELECT * FROM task_instance WHERE run_id = ?");
+    this.#selectUnstarted = db.prepare(
       "SELECT trigger_id, count(*) AS n FROM dag_run INDEXED BY dag_run_active WHERE state < 10 AND state = 0 AND trigger_id IS NOT NULL GROUP BY trigger_id",
     );
   }
 
   active(afterId: number, limit: number): readonly StoredRun[] {
-    return (this.selectActive.all(afterId, limit) as DagRunTable[]).map((row) => this.complete(row));
+    return (this.#selectActive.all(afterId, limit) as DagRunTable[]).map((row) => this.#complete(row));
   }
 
   load(ids: readonly number[]): readonly StoredRun[] {
     return ids.flatMap((id) => {
-      const row = this.selectRun.get(id) as DagRunTable | undefined;
-      return row === undefined ? [] : [this.complete(row)];
+      const row = this.#selectRun.get(id) as DagRunTable | undefined;
+      return row === undefined ? [] : [this.#complete(row)];
     });
   }
 
   nextId(): number {
-    return firstIdOf((this.selectCounter.get() as { number: number }).number);
+    return firstIdOf((this.#selectCounter.get() as { number: number }).number);
   }
 
   countUnstarted(): ReadonlyMap<number, number> {
-    const rows = this.selectUnstarted.all() as { trigger_id: number; n: number }[];
+    const rows = this.#selectUnstarted.all() as { trigger_id: number; n: number }[];
     return new Map(rows.map((row) => [row.trigger_id, row.n]));
   }
 
-  private complete(row: DagRunTable): StoredRun {
+  #complete(row: DagRunTable): StoredRun {
     return {
       id: row.id,
       dag: row.dag,
@@ -64,13 +64,13 @@ export class SqliteRunStore implements RunStore {
       createdAt: row.created_at,
       startedAt: row.started_at,
       rescues: row.rescues,
-      event: row.event_id === null ? null : this.readEvent(row.event_id),
-      tasks: (this.selectTasks.all(row.id) as TaskInstanceTable[]).map(toTask),
+      event: row.event_id === null ? null : this.#readEvent(row.event_id),
+      tasks: (this.#selectTasks.all(row.id) as TaskInstanceTable[]).map(toTask),
     };
   }
 
-  private readEvent(id: number): StoredEvent | null {
-    const row = this.selectEvent.get(id) as AssetEventTable | undefined;
+  #readEvent(id: number): StoredEvent | null {
+    const row = this.#selectEvent.get(id) as AssetEventTable | undefined;
     if (row === undefined) return null;
     const { asset_id: assetId, payload, message_key: messageKey, headers, extra, partition_key: partitionKey, sent_at: sentAt } = row;
     return { id, createdAt: row.created_at, data: { assetId, payload, messageKey, headers, extra, partitionKey, sentAt, decisions: [] } };

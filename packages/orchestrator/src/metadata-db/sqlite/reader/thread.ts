@@ -36,7 +36,7 @@ function toReply(id: number, read: () => readonly Record<string, unknown>[]): Re
   }
 }
 
-let db: Database.Database;
+let db: Database.Database | undefined;
 const opened = toReply(READER_OPENED, () => {
   db = open();
   return [];
@@ -49,5 +49,5 @@ port.on("message", (request: ReaderRequest | null) => {
     return;
   }
   const { id, sql, parameters } = request;
-  port.postMessage(toReply(id, () => prepare(db, sql).all(...parameters) as Record<string, unknown>[]));
+  port.postMessage(toReply(id, () => prepare(db!, sql).all(...parameters) as Record<string, unknown>[]));
 });

@@ -1,0 +1,174 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Database } from "better-sqlite3";
+import type { Config } from "../../config/config.ts";
+import { DagLoader } from "../../dag-loader/dag-loader.ts";
+import type { Clock } from "../../domain/clock.ts";
+import type { CommitListener } from "../../domain/committer.ts";
+import type { Connections, Variables } from "../../domain/connections.ts";
+import type { EngineControl } from "../../domain/engine-control.ts";
+import { MillraceError } from "../../domain/errors.ts";
+import type { Log } from "../../domain/log.ts";
+import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
+import type { ActiveRun } from "../../domain/run.ts";
+import { userCodeEnvironment } from "../../domain/user-code-environment.ts";
+import { LocalExecutor } from "../../executors/local/local-executor.ts";
+import { GroupCommitter } from "../../metadata-db/committer.ts";
+import { DefinitionStore } from "../../metadata-db/sqlite/definition-store.ts";
+import { registerProcess } from "../../metadata-db/sqlite/process-store.ts";
+import { SqliteBatchWriter } from "../../metadata-db/sqlite/sqlite-batch-writer.ts";
+import { SqliteOutbox } from "../../metadata-db/sqlite/sqlite-outbox.ts";
+import { SqliteRunStore } from "../../metadata-db/sqlite/sqlite-run-store.ts";
+import { Relay } from "../../relay/relay.ts";
+import { createDagRun } from "../../scheduler/create-dag-run.ts";
+import { Scheduler } from "../../scheduler/scheduler.ts";
+import { Ingester } from "../../triggerer/ingester.ts";
+import { Triggerer } from "../../triggerer/triggerer.ts";
+import { DefinitionHolder, subscriptionsOf } from "./definition-holder.ts";
+
+export interface EngineOptions {
+  readonly config: Config;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly db: Database;
+  readonly catalog: ProviderCatalog;
+  readonly connections: Connections;
+  readonly variables: Variables;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly version: string;
+  readonly onRunEnd?: (run: ActiveRun) => void;
+}
+
+const WORKER_ENTRY = fileURLToPath(new URL("../../worker/main.ts", import.meta.url));
+const WORKER_SLOTS = 64;
+const WORKER_HEAP_MB = 2_048;
+const WORKER_MAX_RSS_BYTES = 2 ** 30;
+const ROLES = ["scheduler", "triggerer", "executor", "relay", "api-server"];
+
+/** Every part but the API, in one process on one SQLite file: made here, and joined by nothing but their contracts. */
+export class Engine implements EngineControl {
+  readonly scheduler: Scheduler;
+  readonly triggerer: Triggerer;
+  readonly loader: DagLoader;
+  readonly definitions: DefinitionHolder;
+  readonly committer: GroupCommitter;
+  readonly relay: Relay;
+  readonly #options: EngineOptions;
+  #isReady = false;
+  #isStopping = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    const { db, catalog, clock, log, connections } = options;
+    const ownerId = registerProcess(db, ROLES, clock.now());
+    const writer = new SqliteBatchWriter(db, ownerId);
+    const listener: CommitListener = { onRuns: (runs) => this.scheduler.onRuns(runs), onOutbox: (messages) => this.relay.offer(messages) };
+    this.committer = new GroupCommitter({ writer, clock, log: log.child({ part: "committer" }), listener });
+    this.relay = new Relay({
+      outbox: new SqliteOutbox(db, this.committer),
+      connections,
+      catalog,
+      clock,
+      log: log.child({ part: "relay" }),
+    });
+    const store = new DefinitionStore(
+      db,
+      (trigger) => catalog.findTrigger(trigger.kind)?.canonical(trigger.params) ?? JSON.stringify(trigger.params),
+    );
+    this.definitions = new DefinitionHolder(store, (definitions) => this.triggerer.setSubscriptions(subscriptionsOf(definitions)));
+    this.scheduler = this.#makeScheduler(ownerId);
+    const sink = new Ingester({
+      committer: this.committer,
+      definitions: () => this.definitions.current,
+      positions: async (source) => writer.sources.readAll(source),
+      waitForRoom: (triggerId) => this.scheduler.backlog.waitForRoom(triggerId),
+    });
+    this.triggerer = new Triggerer({ sink, connections, catalog, clock, log: log.child({ part: "triggerer" }) });
+    this.loader = this.#makeLoader();
+  }
+
+  /** Rescued runs first, then new messages. @throws {MillraceError} DAGS_FOLDER_MISSING */
+  async start(): Promise<void> {
+    await this.loader.start();
+    await this.scheduler.start();
+    await this.relay.start();
+    await this.triggerer.start();
+    this.#isReady = true;
+  }
+
+  /** Stops taking messages, ends what is under way, publishes what that left, within the deadline. */
+  async stop(deadlineMs: number): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#isReady = false;
+    const end = this.#options.clock.monotonic() + deadlineMs;
+    const left = (): { deadlineMs: number } => ({ deadlineMs: Math.max(0, end - this.#options.clock.monotonic()) });
+    await this.loader.stop();
+    await this.triggerer.stop(left());
+    await this.scheduler.stop(left());
+    await this.relay.stop(left());
+    await this.committer.flush();
+  }
+
+  async createDagRun(request: Parameters<EngineControl["createDagRun"]>[0]): ReturnType<EngineControl["createDagRun"]> {
+    if (this.#isStopping) throw new MillraceError("SERVER_STOPPING", "the server is stopping and starts no more runs");
+    return createDagRun(request, this.definitions.current, this.committer);
+  }
+
+  health(): ReturnType<EngineControl["health"]> {
+    return { isReady: this.#isReady, scheduler: this.#isReady, triggerer: this.#isReady, executor: this.#isReady };
+  }
+
+  #makeScheduler(ownerId: number): Scheduler {
+    const { config, db, clock, log, version, environment, connections, variables, onRunEnd } = this.#options;
+    const values = {
+      get: (what: "connection" | "variable", id: string): Promise<unknown> => (what === "connection" ? connections : variables).get(id),
+    };
+    return new Scheduler({
+      committer: this.committer,
+      store: new SqliteRunStore(db),
+      definitions: () => this.definitions.current,
+      findVersion: (id) => this.definitions.findVersion(id),
+      bundlesFolder: join(config.home, "bundles"),
+      ownerId,
+      backlogLimit: config.backlogLimit,
+      clock,
+      log: log.child({ part: "scheduler" }),
+      ...(onRunEnd && { onRunEnd }),
+      executor: (listener) =>
+        new LocalExecutor({
+          command: { entry: WORKER_ENTRY, env: userCodeEnvironment(environment), maxHeapMb: WORKER_HEAP_MB },
+          version,
+          listener,
+          values,
+          clock,
+          log: log.child({ part: "executor" }),
+          minWorkers: config.minWorkers,
+          maxWorkers: config.maxWorkers,
+          slots: WORKER_SLOTS,
+          maxRssBytes: WORKER_MAX_RSS_BYTES,
+        }),
+    });
+  }
+
+  #makeLoader(): DagLoader {
+    const { config, catalog, environment, clock, log } = this.#options;
+    mkdirSync(config.home, { recursive: true });
+    return new DagLoader({
+      folders: config.dagsFolders,
+      home: config.home,
+      catalog,
+      environment,
+      clock,
+      log: log.child({ part: "dag-loader" }),
+      onPass: async (pass) => {
+        this.definitions.apply(pass, clock.now());
+        for (const { file, line, message, hint } of pass.errors)
+          log.error(`${file}${line === null ? "" : `:${line}`}: ${message}`, { hint });
+        const dags = pass.files.reduce((count, { dags: found }) => count + found.length, 0);
+        log.info(`${dags} DAGs loaded from ${pass.files.length} files`, { errors: pass.errors.length });
+      },
+    });
+  }
+}
