@@ -78,6 +78,10 @@ export class ReaderThread {
   }
 
   #unreadable(problem: string, cause?: unknown): MillraceError {
-    return new MillraceError("DB_UNREADABLE", `cannot read the metadata DB '${this.#file}': ${problem}`, { cause });
+    return new MillraceError(
+      "DB_UNREADABLE",
+      `cannot read the metadata DB '${this.#file}': ${problem}`,
+      cause === undefined ? {} : { cause },
+    );
   }
 }

@@ -1,0 +1,32 @@
+import type { Kysely } from "kysely";
+import type { Reads } from "../../domain/reads.ts";
+import type { Database } from "../../domain/tables.ts";
+import { AssetEventQueries } from "./asset-event-queries.ts";
+import { AssetQueries } from "./asset-queries.ts";
+import { DagQueries } from "./dag-queries.ts";
+import { DagRunQueries } from "./dag-run-queries.ts";
+import { DagVersionQueries } from "./dag-version-queries.ts";
+import { DeadLetterQueries } from "./dead-letter-queries.ts";
+import { ImportErrorQueries } from "./import-error-queries.ts";
+import { TaskInstanceQueries } from "./task-instance-queries.ts";
+import { TaskLogQueries } from "./task-log-queries.ts";
+import { WatcherQueries } from "./watcher-queries.ts";
+
+/** The reads over any Kysely of a metadata DB. */
+export function createReads(db: Kysely<Database>): Reads {
+  const versions = new DagVersionQueries(db);
+  const dags = new DagQueries(db, versions);
+  const dagRuns = new DagRunQueries(db, versions);
+  const watchers = new WatcherQueries(db);
+  return {
+    dags,
+    dagRuns,
+    taskInstances: new TaskInstanceQueries(db, dagRuns),
+    taskLogs: new TaskLogQueries(db),
+    assets: new AssetQueries(db, dags, watchers),
+    assetEvents: new AssetEventQueries(db, dagRuns, versions),
+    importErrors: new ImportErrorQueries(db),
+    deadLetters: new DeadLetterQueries(db),
+    watchers,
+  };
+}

@@ -1,0 +1,38 @@
+import type { Kysely } from "kysely";
+import type { WatcherRead, WatcherReads } from "../../domain/reads.ts";
+import type { Database } from "../../domain/tables.ts";
+import { decodeObject } from "./stored-json.ts";
+
+export class WatcherQueries implements WatcherReads {
+  readonly #db: Kysely<Database>;
+
+  constructor(db: Kysely<Database>) {
+    this.#db = db;
+  }
+
+  /** Watchers are few: all of them, by asset and name. */
+  async list(): Promise<readonly WatcherRead[]> {
+    const rows = await this.#db
+      .selectFrom("asset_watcher")
+      .innerJoin("asset", "asset.id", "asset_watcher.asset_id")
+      .innerJoin("trigger", "trigger.id", "asset_watcher.trigger_id")
+      .selectAll("asset_watcher")
+      .select(["asset.name as asset", "trigger.kind", "trigger.connection", "trigger.params"])
+      .orderBy("asset.name")
+      .orderBy("asset_watcher.name")
+      .execute();
+    return rows.map((row) => ({
+      id: row.id,
+      assetId: row.asset_id,
+      asset: row.asset,
+      name: row.name,
+      triggerId: row.trigger_id,
+      kind: row.kind,
+      connection: row.connection,
+      params: decodeObject(row.params),
+      groupName: row.group_name,
+      isStale: row.is_stale === 1,
+      createdAt: row.created_at,
+    }));
+  }
+}
