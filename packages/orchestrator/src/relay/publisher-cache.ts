@@ -1,0 +1,67 @@
+import type { Publisher } from "@millrace/sdk/provider";
+import type { Connections } from "../domain/connections.ts";
+import { MillraceError } from "../domain/errors.ts";
+import type { Log } from "../domain/log.ts";
+import type { ProviderCatalog } from "../domain/provider-catalog.ts";
+
+interface OpenPublisher {
+  readonly opening: Promise<Publisher>;
+  users: number;
+  isDropped: boolean;
+}
+
+export interface PublisherCacheOptions {
+  readonly connections: Connections;
+  readonly catalog: ProviderCatalog;
+  readonly log: Log;
+}
+
+/** One publisher per connection and kind, shared by their lanes. One that failed is dropped, and opened anew by its next user. */
+export class PublisherCache {
+  readonly #options: PublisherCacheOptions;
+  readonly #publishers = new Map<string, OpenPublisher>();
+
+  constructor(options: PublisherCacheOptions) {
+    this.#options = options;
+  }
+
+  /** @throws what opening or `use` throws; the publisher is then closed once nobody uses it. */
+  async use<T>(connection: string, kind: string, use: (publisher: Publisher) => Promise<T>): Promise<T> {
+    const key = `${kind} ${connection}`;
+    const entry = this.#publishers.get(key) ?? { opening: this.#open(connection, kind), users: 0, isDropped: false };
+    this.#publishers.set(key, entry);
+    entry.users += 1;
+    try {
+      return await use(await entry.opening);
+    } catch (error) {
+      entry.isDropped = true;
+      if (this.#publishers.get(key) === entry) this.#publishers.delete(key);
+      throw error;
+    } finally {
+      entry.users -= 1;
+      if (entry.isDropped && entry.users === 0) await this.#close(entry);
+    }
+  }
+
+  async close(): Promise<void> {
+    const entries = [...this.#publishers.values()];
+    this.#publishers.clear();
+    await Promise.all(entries.map((entry) => this.#close(entry)));
+  }
+
+  async #open(connection: string, kind: string): Promise<Publisher> {
+    const { connections, catalog, log } = this.#options;
+    const destination = catalog.findDestination(kind);
+    if (destination === undefined)
+      throw new MillraceError("PROVIDER_NOT_FOUND", `expected a provider with the destination kind "${kind}", got none`);
+    return destination.openPublisher(await connections.get(connection), { log: log.child({ connection, kind }) });
+  }
+
+  async #close(entry: OpenPublisher): Promise<void> {
+    try {
+      await (await entry.opening).close();
+    } catch (error) {
+      this.#options.log.debug("a publisher was not closed in order", { error });
+    }
+  }
+}
