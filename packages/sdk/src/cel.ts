@@ -6,7 +6,7 @@ export type Cel<S extends string, Payload> = string extends S
   ? S
   : S extends ""
     ? `payload.${Keys<Payload>}`
-    : FixPath<Unquoted<S>, Payload> extends Unquoted<S>
+    : FixPath<Unquoted<Unescaped<S>>, Payload> extends Unquoted<Unescaped<S>>
       ? S
       : FixPath<S, Payload>;
 
@@ -19,6 +19,9 @@ type FixPath<S extends string, P> = S extends `${infer Before}payload.${infer Re
         : `${Before}payload.${Fixed}`
       : S
   : S;
+
+/** Without escaped characters, so that an escaped quote ends no string. */
+type Unescaped<S extends string> = S extends `${infer A}\\${string}${infer B}` ? `${A}${Unescaped<B>}` : S;
 
 /** Without its string literals, so that a path inside quotes is none. */
 type Unquoted<S extends string> = S extends `${infer A}"${string}"${infer B}`

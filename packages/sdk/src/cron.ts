@@ -1,12 +1,10 @@
-type Shorthand = "@hourly" | "@daily" | "@weekly" | "@monthly" | "@yearly";
-
 /** A cron expression. `S` itself when it has five fields in range, otherwise a sentence that says what is wrong. */
 export type Cron<S extends string> = string extends S
   ? S
-  : S extends Shorthand
+  : S extends "@hourly" | "@daily" | "@weekly" | "@monthly" | "@yearly"
     ? S
     : S extends `@${string}`
-      ? Shorthand
+      ? "@hourly" | "@daily" | "@weekly" | "@monthly" | "@yearly"
       : Words<S> extends [
             infer Minute extends string,
             infer Hour extends string,

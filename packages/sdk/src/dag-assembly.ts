@@ -1,5 +1,5 @@
 import { assetDefinition } from "./asset.ts";
-import { callSite, type AssetDefinition, type TaskDefinition, type TaskFunction } from "./definition.ts";
+import type { AssetDefinition, TaskDefinition, TaskFunction } from "./definition.ts";
 import { DefinitionError, notYetSupported } from "./definition-error.ts";
 import { checkId, checkOption, checkOptions, isRecord, quote } from "./option-check.ts";
 import type { TaskOptions, TaskRef } from "./task.ts";
@@ -66,7 +66,6 @@ export class DagAssembly {
       outlets: assetsOf(`${what}: outlets`, options.outlets),
       inlets: assetsOf(`${what}: inlets`, options.inlets),
       run,
-      site: callSite(),
     };
   }
 

@@ -12,6 +12,7 @@ export interface AssetDefinition {
   readonly extra: Readonly<Record<string, unknown>>;
   readonly schema: Schema | null;
   readonly watchers: readonly { readonly name: string; readonly trigger: Trigger }[];
+  /** Stack of the call that made it: where in the author's file it is. */
   readonly site: string;
 }
 
@@ -45,7 +46,6 @@ export interface TaskDefinition {
   readonly outlets: readonly AssetDefinition[];
   readonly inlets: readonly AssetDefinition[];
   readonly run: TaskFunction;
-  readonly site: string;
 }
 
 export interface DagDefinition {

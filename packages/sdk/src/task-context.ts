@@ -34,7 +34,7 @@ export interface EmitDetails {
   readonly partitionKey?: string;
 }
 
-/** What every task function can use, whatever started its run. */
+/** What every task function can use, whatever started its run. Functions are properties, so that they may be destructured. */
 export interface TaskScope<Params = unknown, Outlet extends Asset = Asset> {
   readonly params: Params;
   readonly run: RunInfo;
@@ -43,12 +43,12 @@ export interface TaskScope<Params = unknown, Outlet extends Asset = Asset> {
   /** Aborted when this try is to end: its timeout, or the server stops. */
   readonly signal: AbortSignal;
   /** Sent when, and only when, this try's success is stored. The body is checked against the destination's schema here. */
-  publish<Body, O extends object>(to: Destination<Body, O>, body: NoInfer<Body>, options?: NoInfer<O>): void;
+  readonly publish: <Body, O extends object>(to: Destination<Body, O>, body: NoInfer<Body>, options?: NoInfer<O>) => void;
   /** Adds an asset event to one of this task's outlets, instead of the plain one every success brings. */
-  emit<A extends Outlet>(asset: A, payload: RawPayloadOf<NoInfer<A>>, details?: EmitDetails): void;
+  readonly emit: <A extends Outlet>(asset: A, payload: RawPayloadOf<NoInfer<A>>, details?: EmitDetails) => void;
   /** Its values are masked in this try's log, error and result. */
-  connection(id: string): Promise<Connection>;
-  variable(key: string): Promise<string>;
+  readonly connection: (id: string) => Promise<Connection>;
+  readonly variable: (key: string) => Promise<string>;
 }
 
 /** Names that later versions give the context: reserved now, so that a DAG file keeps working. */
