@@ -73,8 +73,10 @@ test("cpu means a process of its own, on a task or for the whole DAG", () => {
 });
 
 test("a schedule is an asset, a pattern, or nothing", () => {
-  const options = [{ schedule: readings }, { schedule: each(readings) }, { schedule: null }, {}];
-  const kinds = options.map((one) => definitionOf(defineDag("d", one, (dag) => void dag.task("t", () => 1))).schedule.kind);
+  const schedules = [readings, each(readings), null];
+  const dags = schedules.map((schedule) => defineDag("d", { schedule }, (dag) => void dag.task("t", () => 1)));
+  const without = defineDag("d", {}, (dag) => void dag.task("t", () => 1));
+  const kinds = [...dags, without].map((dag) => definitionOf(dag).schedule.kind);
   assert.deepEqual(kinds, ["each", "each", "none", "none"]);
 });
 
