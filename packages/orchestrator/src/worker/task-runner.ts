@@ -62,6 +62,8 @@ export class TaskRunner {
       const task = await prepareTask({ dispatch, tail, dag, log, mask, values: this.#values, signal: abort.signal });
       startedAt = Date.now();
       this.#send({ type: "started", ref, at: startedAt });
+      // Frames go out at the end of this turn: a function that never gives the event loop back must not keep this one here.
+      await new Promise<void>((resolve) => process.nextTick(resolve));
       const value = await currentLog.run(log, () => task.run());
       const output = await task.finish(value);
       this.#report(ref, { outcome: "success", startedAt, log, mask, error: null, ...output });

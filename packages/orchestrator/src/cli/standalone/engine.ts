@@ -65,17 +65,18 @@ export class Engine implements EngineControl {
     const writer = new SqliteBatchWriter(db, ownerId);
     const listener: CommitListener = { onRuns: (runs) => this.scheduler.onRuns(runs), onOutbox: (messages) => this.relay.offer(messages) };
     this.committer = new GroupCommitter({ writer, clock, log: log.child({ part: "committer" }), listener });
+    const store = new DefinitionStore(
+      db,
+      (trigger) => catalog.findTrigger(trigger.kind)?.canonical(trigger.params) ?? JSON.stringify(trigger.params),
+    );
     this.relay = new Relay({
       outbox: new SqliteOutbox(db, this.committer),
       connections,
       catalog,
       clock,
       log: log.child({ part: "relay" }),
+      instance: store.instance,
     });
-    const store = new DefinitionStore(
-      db,
-      (trigger) => catalog.findTrigger(trigger.kind)?.canonical(trigger.params) ?? JSON.stringify(trigger.params),
-    );
     this.definitions = new DefinitionHolder(store, (definitions) => this.triggerer.setSubscriptions(subscriptionsOf(definitions)));
     this.scheduler = this.#makeScheduler(ownerId);
     const sink = new Ingester({

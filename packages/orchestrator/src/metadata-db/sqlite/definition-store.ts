@@ -23,13 +23,14 @@ interface DagVersionRow {
 export class DefinitionStore {
   readonly #db: Database;
   readonly #canonical: CanonicalTrigger;
-  readonly #instance: string;
+  /** This installation's id: names its consumer groups and messages. */
+  readonly instance: string;
   readonly #selectVersion: Statement;
 
   constructor(db: Database, canonical: CanonicalTrigger) {
     this.#db = db;
     this.#canonical = canonical;
-    this.#instance = (db.prepare("SELECT value FROM meta WHERE key = 'instance'").get() as { value: string }).value;
+    this.instance = (db.prepare("SELECT value FROM meta WHERE key = 'instance'").get() as { value: string }).value;
     this.#selectVersion = db.prepare(`SELECT v.id, v.dag, d.dag_id, v.number, v.bundle_hash, v.source_path, v.snapshot
       FROM dag_version v JOIN dag d ON d.id = v.dag WHERE v.id = ?`);
   }
@@ -147,7 +148,7 @@ export class DefinitionStore {
          ON CONFLICT (asset_id, name) DO UPDATE SET trigger_id = excluded.trigger_id, is_stale = 0 RETURNING id`,
       )
       .get(assetId, name, triggerId, now) as { id: number };
-    const group = `millrace.${this.#instance}.${id.toString(36)}`;
+    const group = `millrace.${this.instance}.${id.toString(36)}`;
     this.#db.prepare("UPDATE asset_watcher SET group_name = ? WHERE id = ? AND group_name = ''").run(group, id);
   }
 

@@ -1,0 +1,136 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { TestContext } from "node:test";
+import type { Database } from "better-sqlite3";
+import { loadConfig } from "../src/config/config.ts";
+import { EnvironmentConnections } from "../src/config/connections.ts";
+import { EnvironmentVariables } from "../src/config/variables.ts";
+import { discoverProviders } from "../src/cli/standalone/discover-providers.ts";
+import { Engine } from "../src/cli/standalone/engine.ts";
+import { systemClock } from "../src/domain/clock.ts";
+import type { Log } from "../src/domain/log.ts";
+import type { ActiveRun } from "../src/domain/run.ts";
+import { openDatabase } from "../src/metadata-db/sqlite/open-database.ts";
+
+export interface EngineHarness {
+  readonly engine: Engine;
+  readonly db: Database;
+  readonly home: string;
+  readonly dags: string;
+  /** Lines at level warn and above. */
+  readonly warnings: string[];
+  /** Starts a run by hand and waits for its end. */
+  run(dagId: string, options?: { payload?: unknown; params?: Record<string, unknown> }): Promise<RunRow>;
+  create(dagId: string, options?: { payload?: unknown; params?: Record<string, unknown> }): Promise<number>;
+  ended(runId: number): Promise<RunRow>;
+  stop(deadlineMs?: number): Promise<void>;
+}
+
+export interface RunRow {
+  readonly id: number;
+  readonly state: number;
+  readonly rescues: number;
+  readonly error: string | null;
+  readonly tasks: readonly { taskIndex: number; state: number; try: number; value: unknown; error: string | null; workerLost: number }[];
+}
+
+export interface HarnessOptions {
+  readonly files: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Of an engine that was stopped (or left as if killed) before. */
+  readonly home?: string;
+  readonly maxWorkers?: number;
+}
+
+const NODE_MODULES = fileURLToPath(new URL("../../../node_modules", import.meta.url));
+
+/** A whole engine, without the API, on a database file and DAG files of its own. */
+export async function startEngine(t: TestContext, options: HarnessOptions): Promise<EngineHarness> {
+  const home = options.home ?? mkdtempSync(join(tmpdir(), "millrace-engine-"));
+  const dags = join(home, "dags");
+  mkdirSync(dags, { recursive: true });
+  if (!existsSync(join(home, "node_modules"))) symlinkSync(NODE_MODULES, join(home, "node_modules"));
+  for (const [name, text] of Object.entries(options.files)) writeFileSync(join(dags, name), text);
+  const environment = { PATH: process.env["PATH"] ?? "", ...options.environment };
+  const config = loadConfig({
+    ...environment,
+    MILLRACE_HOME: join(home, "home"),
+    MILLRACE_DAGS_FOLDER: dags,
+    MILLRACE_MAX_WORKERS: String(options.maxWorkers ?? 2),
+  });
+  const warnings: string[] = [];
+  const log = collectingLog(warnings);
+  const db = openDatabase(config.dbFile);
+  const waiting = new Map<number, (run: ActiveRun) => void>();
+  const catalog = await discoverProviders(config.dagsFolders, log);
+  const engine = new Engine({
+    config,
+    environment,
+    db,
+    catalog,
+    connections: new EnvironmentConnections(environment),
+    variables: new EnvironmentVariables(environment),
+    clock: systemClock,
+    log,
+    version: "test",
+    onRunEnd: (run) => waiting.get(run.id)?.(run),
+  });
+  await engine.start();
+  let isStopped = false;
+  const stop = async (deadlineMs = 10_000): Promise<void> => {
+    if (isStopped) return;
+    isStopped = true;
+    await engine.stop(deadlineMs);
+    db.close();
+  };
+  t.after(async () => {
+    await stop(0);
+    rmSync(home, { recursive: true, force: true });
+  });
+  const create: EngineHarness["create"] = async (dagId, { payload, params = {} } = {}) => {
+    const request = { dagId, customRunId: null, logicalDate: null, params, ...(payload !== undefined && { payload }) };
+    return (await engine.createDagRun(request)).id;
+  };
+  const ended: EngineHarness["ended"] = async (runId) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    waiting.set(runId, () => resolve());
+    if (readRun(db, runId).state >= 10) resolve();
+    await promise;
+    return readRun(db, runId);
+  };
+  return { engine, db, home, dags, warnings, create, ended, run: async (dagId, run) => ended(await create(dagId, run)), stop };
+}
+
+function readRun(db: Database, id: number): RunRow {
+  const run = db.prepare("SELECT id, state, rescues, error FROM dag_run WHERE id = ?").get(id) as Omit<RunRow, "tasks">;
+  const tasks = db
+    .prepare("SELECT task_index, state, try, value, error, worker_lost FROM task_instance WHERE run_id = ? ORDER BY task_index")
+    .all(id) as {
+    task_index: number;
+    state: number;
+    try: number;
+    value: Buffer | null;
+    error: Buffer | null;
+    worker_lost: number;
+  }[];
+  return {
+    ...run,
+    tasks: tasks.map((row) => ({
+      taskIndex: row.task_index,
+      state: row.state,
+      try: row.try,
+      value: row.value === null ? null : (JSON.parse(row.value.toString()) as unknown),
+      error: row.error?.toString() ?? null,
+      workerLost: row.worker_lost,
+    })),
+  };
+}
+
+function collectingLog(warnings: string[]): Log {
+  const keep = (message: string, fields?: object): void =>
+    void warnings.push(fields === undefined ? message : `${message} ${JSON.stringify(fields)}`);
+  const log: Log = { debug() {}, info() {}, warn: keep, error: keep, child: () => log };
+  return log;
+}
