@@ -1,5 +1,8 @@
+export type { ConformanceBroker } from "./conformance-broker.ts";
 export { eventually } from "./eventually.ts";
 export { FauxqsServer, sharedFauxqs, startFauxqs, type FauxqsOptions, type SqsTestMessage } from "./fauxqs-server.ts";
 export { KafkaServer, sharedKafka, startKafka } from "./kafka-server.ts";
 export type { KafkaReadRecord, KafkaTestClient, KafkaTestRecord } from "./kafka-test-client.ts";
+export { MessageStore } from "./message-store.ts";
+export { testProviderConformance } from "./provider-conformance.testsuite.ts";
 export { skipWithout } from "./skip-without.ts";

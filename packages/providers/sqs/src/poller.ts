@@ -76,7 +76,7 @@ export class QueuePoller {
       if (this.#buffer.length > 0) return this.#buffer.splice(0, limit);
       if (this.#error !== null) throw this.#error;
       if (this.#isStopped && this.#polls === 0) return null;
-      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+      await this.#change();
     }
   }
 
@@ -94,6 +94,11 @@ export class QueuePoller {
     this.#isStopped = true;
     this.#endBackoff?.();
     this.#notify();
+  }
+
+  /** Resolves when no poll is under way. */
+  async idle(): Promise<void> {
+    while (this.#polls > 0) await this.#change();
   }
 
   /** What was pulled and nobody took. */
@@ -158,6 +163,10 @@ export class QueuePoller {
       };
     });
     this.#endBackoff = null;
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
   #notify(): void {

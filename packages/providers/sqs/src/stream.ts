@@ -84,19 +84,20 @@ export class SqsStream implements TriggerStream {
 
   async #close(deadlineMs: number): Promise<void> {
     this.#poller.stop();
-    await this.#untilSettled(deadlineMs);
+    const deadline = Promise.withResolvers<void>();
+    const timer = setTimeout(deadline.resolve, deadlineMs);
+    await Promise.race([Promise.all([this.#poller.idle(), this.#untilSettled()]), deadline.promise]);
+    clearTimeout(timer);
     const left = [...this.#poller.drain().map(({ handle }) => handle), ...this.#handles.values()];
     await this.#returnToQueue(left.map((handle) => [handle, 0]));
     this.#settings.client.destroy();
   }
 
-  #untilSettled(deadlineMs: number): Promise<void> {
+  /** Resolves when iteration is over and nothing that it yielded is open. */
+  #untilSettled(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, deadlineMs);
       this.#onChange = () => {
-        if (this.#isIterated || this.#settling > 0 || this.#handles.size > 0) return;
-        clearTimeout(timer);
-        resolve();
+        if (!this.#isIterated && this.#settling === 0 && this.#handles.size === 0) resolve();
       };
       this.#onChange();
     });
