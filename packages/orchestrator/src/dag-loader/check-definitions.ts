@@ -1,6 +1,6 @@
 import { checkPredicate } from "../domain/cel.ts";
 import type { ImportError, LoadedFile, LoadPass } from "../domain/dag-folder.ts";
-import type { AssetSnapshot, DagSnapshot } from "../domain/dag-snapshot.ts";
+import type { AssetSnapshot, DagSnapshot, JsonSchema } from "../domain/dag-snapshot.ts";
 import type { EvaluatedFile, Sited } from "../domain/evaluation.ts";
 import { compileSchema } from "../domain/json-schema.ts";
 import type { ProviderCatalog } from "../domain/provider-catalog.ts";
@@ -9,6 +9,7 @@ import type { Bundle } from "./bundle-dag-file.ts";
 import { checkDestination, checkTrigger, QueueRegistry } from "./check-provider-kinds.ts";
 import type { DagFile } from "./find-dag-files.ts";
 import { problem, type Problem } from "./import-error.ts";
+import { remembered } from "./remembered.ts";
 
 /** A file that evaluated well, before it is held against the others. */
 export interface EvaluatedDagFile {
@@ -77,7 +78,7 @@ class DefinitionCheck {
     for (const { snapshot, site } of one.evaluated.dags) {
       const { schedule, dagId } = snapshot;
       if (schedule.kind !== "each" || schedule.where === null) continue;
-      const wrong = checkPredicate(schedule.where, this.#assets.get(schedule.asset)?.schema ?? null);
+      const wrong = findWrong(schedule.where, this.#assets.get(schedule.asset)?.schema ?? null);
       if (wrong === null) continue;
       return problem("CEL_INVALID", `dag '${dagId}': where '${schedule.where}': ${wrong}`, one.bundle.positions.place(site));
     }
@@ -153,7 +154,7 @@ function firstOf<Item>(items: readonly Item[], find: (item: Item) => Problem | n
   return null;
 }
 
-function findBadSchema(asset: AssetSnapshot): Problem | null {
+const findBadSchema = remembered((asset: AssetSnapshot): Problem | null => {
   if (asset.schema === null) return null;
   try {
     compileSchema(asset.schema);
@@ -161,6 +162,18 @@ function findBadSchema(asset: AssetSnapshot): Problem | null {
   } catch (error) {
     return problem("NO_JSON_SCHEMA", `asset '${asset.name}': its JSON Schema cannot be used: ${(error as Error).message}`);
   }
+});
+
+const NO_SCHEMA = {};
+
+/** What is wrong with the expression, per schema and text. */
+const expressionsOf = remembered((_schema: object) => new Map<string, string | null>());
+
+function findWrong(where: string, schema: JsonSchema | null): string | null {
+  const known = expressionsOf(schema ?? NO_SCHEMA);
+  const wrong = known.has(where) ? (known.get(where) ?? null) : checkPredicate(where, schema);
+  known.set(where, wrong);
+  return wrong;
 }
 
 /** A DAG made in this very file, but not exported, is most likely forgotten; one made in an imported file is that file's. */

@@ -2,6 +2,7 @@ import type { DestinationSnapshot, JsonSchema, WatcherSnapshot } from "../domain
 import { compileSchema } from "../domain/json-schema.ts";
 import type { ProviderCatalog } from "../domain/provider-catalog.ts";
 import { problem, type Problem } from "./import-error.ts";
+import { remembered } from "./remembered.ts";
 
 export function checkTrigger(catalog: ProviderCatalog, asset: string, { name, trigger }: WatcherSnapshot): Problem | null {
   const what = `asset '${asset}': watcher '${name}'`;
@@ -28,11 +29,13 @@ function installHint(kind: string): string {
   return `run \`npm install @millrace/${kind}\` in the project of the DAG file`;
 }
 
+const checkOf = remembered(compileSchema);
+
 function findWrong(connection: unknown, schema: JsonSchema, params: object): string | null {
   if (typeof connection !== "string" || connection === "") {
     return `expected the id of a connection, got ${JSON.stringify(connection) ?? "nothing"}`;
   }
-  const wrong = compileSchema(schema)(params);
+  const wrong = checkOf(schema)(params);
   return wrong === null ? null : `${wrong} (its params are ${JSON.stringify(params)})`;
 }
 

@@ -55,6 +55,11 @@ export class DagFolderWatcher {
     if (added.length > 0) this.#watcher?.add(added);
   }
 
+  /** As if something had changed. */
+  lookNow(): void {
+    if (this.#watcher !== null) this.#schedule(0);
+  }
+
   async stop(): Promise<void> {
     const watcher = this.#watcher;
     this.#watcher = null;

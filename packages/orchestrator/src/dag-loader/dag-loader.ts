@@ -37,6 +37,8 @@ export interface DagLoaderOptions {
 const DEFAULT_TIME_LIMIT_MS = 30_000;
 const DEFAULT_MEMORY_LIMIT_MB = 512;
 const DEFAULT_RESCAN_MS = 30_000;
+/** A slower import goes on by itself, and its file keeps its last good version until the result is there. */
+const PATIENCE_MS = 2_000;
 
 /**
  * Turns DAG files into data: finds them, bundles each, evaluates the bundle in a child process with limits and without
@@ -50,6 +52,7 @@ export class DagLoader implements Service {
   readonly #watcher: DagFolderWatcher;
   #roots: readonly string[] = [];
   #delivered = "";
+  #isStopping = false;
   #passes: Promise<unknown> = Promise.resolve();
 
   constructor(options: DagLoaderOptions) {
@@ -58,7 +61,7 @@ export class DagLoader implements Service {
     this.#home = realpathSync(options.home);
     const memoryLimitMb = options.memoryLimitMb ?? DEFAULT_MEMORY_LIMIT_MB;
     this.#evaluator = new Evaluator(() => this.#childOptions(memoryLimitMb), memoryLimitMb);
-    this.#cache = new DagCache(join(this.#home, "bundles"), this.#evaluator);
+    this.#cache = new DagCache(join(this.#home, "bundles"), this.#evaluator, () => this.#watcher.lookNow());
     this.#watcher = new DagFolderWatcher({
       clock: options.clock,
       log: options.log,
@@ -71,17 +74,11 @@ export class DagLoader implements Service {
   }
 
   /**
-   * One pass over the folders.
+   * One pass over the folders, which waits for slow imports.
    * @throws {MillraceError} DAGS_FOLDER_MISSING
    */
   async load(): Promise<LoadPass> {
-    return this.#inTurn(async () => {
-      const files = await findDagFiles(this.#options.folders, this.#home);
-      this.#cache.keepOnly(files);
-      const pass = await this.#evaluate(files);
-      await this.#deliver(pass);
-      return pass;
-    });
+    return this.#load(Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -89,23 +86,37 @@ export class DagLoader implements Service {
    * @throws {MillraceError} DAGS_FOLDER_MISSING
    */
   async loadOne(file: string): Promise<LoadPass> {
-    return this.#inTurn(async () => this.#evaluate(await findDagFiles([file], this.#home)));
+    return this.#inTurn(async () => this.#evaluate(await findDagFiles([file], this.#home), Number.POSITIVE_INFINITY));
   }
 
   /**
-   * Loads everything once, then whenever a file changes.
+   * Loads everything once, then whenever a file changes. Does not wait for slow imports: they are import errors until they end.
    * @throws {MillraceError} DAGS_FOLDER_MISSING
    */
   async start(): Promise<void> {
-    await this.load();
+    await this.#load(PATIENCE_MS);
     await this.#watcher.start(this.#options.folders.map((folder) => resolve(folder)));
     this.#watcher.alsoWatch(this.#cache.inputs);
   }
 
+  /** A pass under way is interrupted, and not delivered. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#evaluator.close();
     await this.#watcher.stop();
     await this.#passes;
-    await this.#evaluator.close();
+    this.#evaluator.open();
+    this.#isStopping = false;
+  }
+
+  async #load(patienceMs: number): Promise<LoadPass> {
+    return this.#inTurn(async () => {
+      const files = await findDagFiles(this.#options.folders, this.#home);
+      await this.#cache.keepOnly(files);
+      const pass = await this.#evaluate(files, patienceMs);
+      await this.#deliver(pass);
+      return pass;
+    });
   }
 
   /** Passes never overlap: the cache and the child are theirs. */
@@ -115,30 +126,30 @@ export class DagLoader implements Service {
     return result;
   }
 
-  async #evaluate(files: readonly DagFile[]): Promise<LoadPass> {
+  async #evaluate(files: readonly DagFile[], patienceMs: number): Promise<LoadPass> {
     this.#roots = rootsOf(this.#options.folders, files);
     const good: EvaluatedDagFile[] = [];
     const errors: ImportError[] = [];
     for (const file of files) {
-      const result = await this.#cache.load(file);
+      const result = await this.#cache.load(file, patienceMs);
       if ("problem" in result) errors.push({ file: file.file, ...result.problem });
       else good.push({ file, bundle: result.bundle, evaluated: result.evaluated });
     }
-    await this.#evaluator.close();
+    await this.#evaluator.retire();
     const checked = checkDefinitions(good, this.#options.catalog);
     return { files: checked.files, errors: [...errors, ...checked.errors].toSorted((a, b) => (a.file < b.file ? -1 : 1)) };
   }
 
   async #deliver(pass: LoadPass): Promise<void> {
     const picture = JSON.stringify(pass);
-    if (picture === this.#delivered) return;
+    if (picture === this.#delivered || this.#isStopping) return;
     await this.#options.onPass(pass);
     this.#delivered = picture;
   }
 
   async #loadQuietly(): Promise<void> {
     try {
-      await this.load();
+      await this.#load(PATIENCE_MS);
       this.#watcher.alsoWatch(this.#cache.inputs);
     } catch (error) {
       this.#options.log.error("the DAG files could not be loaded; what is loaded stays", { error });

@@ -1,20 +1,16 @@
-import type { EvaluatedFile } from "../domain/evaluation.ts";
+import type { Clock } from "../domain/clock.ts";
 import type { Bundle } from "./bundle-dag-file.ts";
-import { EvaluationChild, type Ending, type EvaluationChildOptions } from "./evaluation-child.ts";
-import { positionOfImport } from "./import-position.ts";
-import { NOWHERE, problem, type Problem } from "./import-error.ts";
+import { EvaluationChild, type EvaluationChildOptions } from "./evaluation-child.ts";
+import { INTERRUPTED, RunningImport, type EvaluationResult } from "./running-import.ts";
 
-export type EvaluationResult = { readonly file: EvaluatedFile } | { readonly problem: Problem };
-
-/** Codes of failures that a second look at the same file would only repeat, at the same cost. */
-export const COSTLY_FAILURES: ReadonlySet<string> = new Set(["IMPORT_TIMEOUT", "IMPORT_OUT_OF_MEMORY", "IMPORT_CRASHED"]);
-
-/** Evaluates bundles in a child; a file that ends the child fails alone, the others go on in a new one. */
+/** Evaluates bundles in a child; a file that ends the child, or keeps it busy, does so alone: the others go on in a new one. */
 export class Evaluator {
   readonly #options: () => EvaluationChildOptions;
   readonly #memoryLimitMb: number;
+  readonly #running = new Set<RunningImport>();
   #child: EvaluationChild | null = null;
   #arguments = "";
+  #isClosed = false;
 
   /** `options` is asked anew for each child, as what it may read can change. */
   constructor(options: () => EvaluationChildOptions, memoryLimitMb: number) {
@@ -24,76 +20,80 @@ export class Evaluator {
 
   /** Starts a child ahead of its first file. */
   warm(): void {
-    if (this.#child?.isAlive !== true) this.#start(this.#options());
+    if (this.#child?.isAlive !== true) this.#start();
   }
 
-  /** Never rejects. */
-  async evaluate(bundle: Bundle, sourcePath: string): Promise<EvaluationResult> {
-    const child = await this.#current();
-    const wasFresh = child.isFresh;
-    let ending = await child.evaluate(bundle.url, sourcePath);
-    if (isOwnEnding(ending) && !wasFresh) {
-      // What an earlier file left behind may be to blame: the file gets a child of its own before it is.
-      await this.close();
-      ending = await (await this.#current()).evaluate(bundle.url, sourcePath);
+  /** Never rejects. An import that takes longer than `patienceMs` goes on by itself. */
+  async evaluate(bundle: Bundle, sourcePath: string, patienceMs: number): Promise<EvaluationResult | RunningImport> {
+    const child = this.#isClosed ? null : await this.#current();
+    if (child === null || this.#isClosed) return INTERRUPTED;
+    const { clock, timeLimitMs } = this.#options();
+    const running = new RunningImport({
+      bundle,
+      sourcePath,
+      child,
+      startChild: () => new EvaluationChild(this.#options()),
+      limits: { timeMs: timeLimitMs, memoryMb: this.#memoryLimitMb },
+    });
+    this.#running.add(running);
+    const result = await within(running.result, patienceMs, clock);
+    this.#child = result !== null && running.child.isAlive ? running.child : null;
+    if (result === null) {
+      void this.#seeOff(running);
+      return running;
     }
-    if (isOwnEnding(ending)) await this.close();
-    return this.#result(ending, bundle);
+    this.#running.delete(running);
+    return result;
   }
 
-  /** Ends the child: the next file gets a new one, without what the files so far left behind. */
-  async close(): Promise<void> {
+  /** Ends the child: the next file gets a new one, without what the files so far left behind. Slow imports go on. */
+  async retire(): Promise<void> {
     const child = this.#child;
     this.#child = null;
     await child?.close();
   }
 
-  async #current(): Promise<EvaluationChild> {
-    const child = this.#child;
-    if (child?.isAlive === true && !child.isFresh) return child;
-    const options = this.#options();
-    if (child?.isAlive === true && options.arguments.join(" ") === this.#arguments) return child;
-    await this.close();
-    return this.#start(options);
+  /** Interrupts what is being imported, and imports nothing more until `open`. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#running].map(async (running) => running.abort()));
+    await this.retire();
   }
 
-  #start(options: EvaluationChildOptions): EvaluationChild {
+  open(): void {
+    this.#isClosed = false;
+  }
+
+  /** A slow import has its child for itself, to the end of both. */
+  async #seeOff(running: RunningImport): Promise<void> {
+    await running.result;
+    this.#running.delete(running);
+    await running.abort();
+  }
+
+  /** A child that has imported nothing yet is replaced where what it may read has changed. */
+  async #current(): Promise<EvaluationChild> {
+    const child = this.#child;
+    if (child?.isAlive !== true) return this.#start();
+    if (!child.isFresh || this.#options().arguments.join(" ") === this.#arguments) return child;
+    await child.close();
+    return this.#start();
+  }
+
+  #start(): EvaluationChild {
+    const options = this.#options();
     this.#arguments = options.arguments.join(" ");
     this.#child = new EvaluationChild(options);
     return this.#child;
   }
+}
 
-  #result(ending: Ending, bundle: Bundle): EvaluationResult {
-    switch (ending.type) {
-      case "evaluated":
-        return { file: ending.file };
-      case "failed":
-        return { problem: describe(ending.failure, bundle) };
-      case "timeout":
-        return { problem: problem("IMPORT_TIMEOUT", `the import did not end within ${this.#options().timeLimitMs / 1000} s`) };
-      case "memory":
-        return { problem: problem("IMPORT_OUT_OF_MEMORY", `the import needed more than ${this.#memoryLimitMb} MB of memory`) };
-      case "exit": {
-        const how = ending.signal === null ? `with exit code ${ending.code}` : `by ${ending.signal}`;
-        return { problem: problem("IMPORT_CRASHED", `the process that imported the file ended ${how}`) };
-      }
-    }
+async function within<Result>(result: Promise<Result>, ms: number, clock: Clock): Promise<Result | null> {
+  const { promise, resolve } = Promise.withResolvers<null>();
+  const cancel = ms === Number.POSITIVE_INFINITY ? (): void => undefined : clock.after(ms, () => resolve(null));
+  try {
+    return await Promise.race([result, promise]);
+  } finally {
+    cancel();
   }
-}
-
-function isOwnEnding(ending: Ending): boolean {
-  return ending.type === "timeout" || ending.type === "memory" || ending.type === "exit";
-}
-
-function describe(failure: Extract<Ending, { type: "failed" }>["failure"], bundle: Bundle): Problem {
-  if (failure.specifier !== null) return describeUnresolved(failure.specifier, bundle);
-  const place = bundle.positions.place(failure.stack);
-  return { code: failure.code, message: failure.message, hint: failure.hint, ...place };
-}
-
-function describeUnresolved(specifier: string, bundle: Bundle): Problem {
-  const place = positionOfImport(specifier, [...bundle.stamps.keys()]) ?? NOWHERE;
-  const isPackage = !specifier.startsWith("/") && !specifier.startsWith("file:");
-  const hint = isPackage ? `run \`npm install ${specifier}\` in the project of the DAG file` : "check the path";
-  return problem("UNRESOLVED_IMPORT", `the ${isPackage ? "package" : "file"} '${specifier}' is not found`, place, hint);
 }

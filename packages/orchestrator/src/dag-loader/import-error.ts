@@ -5,6 +5,7 @@ export const IMPORT_ERRORS = {
   FILE_UNREADABLE: "check the file's permissions",
   SYNTAX_ERROR: "correct the line that is named",
   UNRESOLVED_IMPORT: "check the path",
+  IMPORT_RUNNING: "wait for it; if it never ends, look for an endless loop or a slow call outside the tasks",
   IMPORT_TIMEOUT: "look for an endless loop or a slow call outside the tasks: a DAG file only defines, tasks do the work",
   IMPORT_OUT_OF_MEMORY: "load big data inside tasks, not while the file is imported",
   IMPORT_CRASHED: "a DAG file must not end its process; look for process.exit() or a native addon that crashes",

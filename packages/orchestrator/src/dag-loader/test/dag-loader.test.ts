@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { eventually } from "@millrace/test-services";
@@ -227,4 +227,43 @@ test("a pass whose delivery failed is delivered again", async (t) => {
 test("stop before start is harmless", async (t) => {
   const project = await DagProject.make(t);
   await project.loader.stop();
+});
+
+test("a file that takes long keeps nobody waiting, and counts once it is there", async (t) => {
+  const slow = (id: string, gate: string): string =>
+    `import { existsSync } from "node:fs";\nwhile (!existsSync(${JSON.stringify(gate)})) await new Promise((resolve) => setTimeout(resolve, 20));\n${simpleDag(id)}`;
+  const project = await DagProject.make(t, { "b.ts": simpleDag("quick") });
+  const gate = join(project.dags, "gate");
+  await project.write("a.ts", slow("slow", gate));
+  await project.write("c.ts", "await new Promise(() => {});");
+  await project.loader.start();
+  const last = () => project.passes.at(-1);
+  assert.deepEqual(
+    last()?.files.map((file) => file.file),
+    ["b.ts"],
+  );
+  assert.deepEqual(
+    last()?.errors.map((error) => [error.file, error.code]),
+    [
+      ["a.ts", "IMPORT_RUNNING"],
+      ["c.ts", "IMPORT_RUNNING"],
+    ],
+  );
+  await writeFile(gate, "");
+  await eventually(() => assert.equal(last()?.files[0]?.dags[0]?.dagId, "slow"));
+  await project.write("c.ts", simpleDag("mended"));
+  await eventually(() => assert.equal(last()?.files[2]?.dags[0]?.dagId, "mended"));
+  assert.deepEqual(last()?.errors, []);
+});
+
+test("a stop interrupts an endless loop and delivers nothing of it; a start after that loads again", async (t) => {
+  const project = await DagProject.make(t, { "a.ts": "for (;;);", "b.ts": simpleDag("b") });
+  const loading = project.loader.load();
+  await eventually(async () => assert.equal((await readdir(join(project.home, "bundles"))).length, 1));
+  await project.loader.stop();
+  await loading;
+  assert.equal(project.passes.length, 0);
+  await project.write("a.ts", simpleDag("a"));
+  await project.loader.start();
+  assert.deepEqual([project.passes[0]?.files.length, project.passes[0]?.errors.length], [2, 0]);
 });
