@@ -41,7 +41,7 @@ export interface EngineOptions {
 }
 
 const WORKER_ENTRY = fileURLToPath(new URL("../../worker/main.ts", import.meta.url));
-const WORKER_SLOTS = 64;
+const WORKER_SLOTS = 256;
 const WORKER_HEAP_MB = 2_048;
 const WORKER_MAX_RSS_BYTES = 2 ** 30;
 const ROLES = ["scheduler", "triggerer", "executor", "relay", "api-server"];

@@ -1,0 +1,124 @@
+import { readFileSync } from "node:fs";
+import { createApi, type Api } from "../../api/create-api.ts";
+import { issueToken } from "../../api/auth/api-token.ts";
+import { ADMIN_NAME, ensureAdmin } from "../../api/auth/ensure-admin.ts";
+import type { Config } from "../../config/config.ts";
+import { EnvironmentConnections } from "../../config/connections.ts";
+import { EnvironmentVariables } from "../../config/variables.ts";
+import { systemClock } from "../../domain/clock.ts";
+import type { Log } from "../../domain/log.ts";
+import type { ActiveRun } from "../../domain/run.ts";
+import { SqliteAccountStore } from "../../metadata-db/sqlite/account-store.ts";
+import { lockDatabase } from "../../metadata-db/sqlite/file-lock.ts";
+import { openDatabase } from "../../metadata-db/sqlite/open-database.ts";
+import { openSqliteReader } from "../../metadata-db/sqlite/reader/open-sqlite-reader.ts";
+import { removeServerFile, writeServerFile } from "../server-file.ts";
+import { discoverProviders } from "./discover-providers.ts";
+import { Engine } from "./engine.ts";
+
+export interface StandaloneOptions {
+  readonly config: Config;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly log: Log;
+  readonly onRunEnd?: (run: ActiveRun) => void;
+}
+
+export interface Standalone {
+  /** `http://127.0.0.1:8080` */
+  readonly address: string;
+  readonly engine: Engine;
+  /** Made up at the first start, to be shown once; null where there was one or it was given. */
+  readonly newPassword: string | null;
+  /** Finishes what is under way within the deadline. A second stop is harmless. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** What is to be undone, newest first. */
+class Cleanup {
+  readonly #steps: (() => Promise<void> | void)[] = [];
+
+  add(step: () => Promise<void> | void): void {
+    this.#steps.push(step);
+  }
+
+  async run(): Promise<void> {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step();
+  }
+}
+
+/** This version of Millrace. */
+export function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as { version: string };
+  return version;
+}
+
+/**
+ * Every part in this process, on one SQLite file that no other server uses.
+ * @throws {MillraceError} DB_LOCKED, DB_NEWER, DB_UNREADABLE, DAGS_FOLDER_MISSING, PORT_IN_USE, CONFIG_INVALID
+ */
+export async function startStandalone(options: StandaloneOptions): Promise<Standalone> {
+  const cleanup = new Cleanup();
+  try {
+    return await build(options, cleanup);
+  } catch (error) {
+    await cleanup.run();
+    throw error;
+  }
+}
+
+async function build({ config, environment, log, onRunEnd }: StandaloneOptions, cleanup: Cleanup): Promise<Standalone> {
+  const clock = systemClock;
+  const lock = lockDatabase(config.dbFile);
+  cleanup.add(() => lock.release());
+  const db = openDatabase(config.dbFile);
+  cleanup.add(() => void db.close());
+  const reader = await openSqliteReader(config.dbFile);
+  cleanup.add(() => reader.close());
+  const accounts = new SqliteAccountStore(db);
+  const newPassword = await ensureAdmin(accounts, config.adminPassword, clock.now());
+  const version = readVersion();
+  const engine = new Engine({
+    config,
+    environment,
+    db,
+    catalog: await discoverProviders(config.dagsFolders, log),
+    connections: new EnvironmentConnections(environment),
+    variables: new EnvironmentVariables(environment),
+    clock,
+    log,
+    version,
+    ...(onRunEnd && { onRunEnd }),
+  });
+  const triggerHealth = (): ReturnType<typeof engine.triggerer.health> => engine.triggerer.health();
+  const api = await createApi({ reads: reader.reads, engine, accounts, triggerHealth, version, clock, log: log.child({ part: "api" }) });
+  // The address first: a health check sees 503 until runs can start.
+  await api.start(config.host, config.port);
+  let deadlineMs = 0;
+  cleanup.add(() => api.stop());
+  cleanup.add(() => engine.stop(deadlineMs));
+  await engine.start();
+  await announce(api, accounts, config, cleanup);
+  const stop = async (withinMs: number): Promise<void> => {
+    deadlineMs = withinMs;
+    await cleanup.run();
+  };
+  return { address: api.address, engine, newPassword, stop };
+}
+
+/** Well within the 24 hours that a token lives. */
+const RENEW_TOKEN_MS = 12 * 3_600_000;
+
+/** Lets the commands of this machine's user find the server. */
+async function announce(api: Api, accounts: SqliteAccountStore, config: Config, cleanup: Cleanup): Promise<void> {
+  let cancel = (): void => undefined;
+  const write = async (): Promise<void> => {
+    const token = await issueToken(accounts, ADMIN_NAME, systemClock.now());
+    writeServerFile(config.home, { address: api.address, token, pid: process.pid });
+    cancel = systemClock.after(RENEW_TOKEN_MS, () => void write());
+  };
+  await write();
+  cleanup.add(() => {
+    cancel();
+    removeServerFile(config.home);
+  });
+}
