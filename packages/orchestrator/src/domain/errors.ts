@@ -14,6 +14,7 @@ export const ERRORS = {
   BAD_PAYLOAD: { status: 400, hint: "give a payload that passes the asset's schema" },
   EVENT_NEEDED: { status: 400, hint: "give `--event` with a payload, as the DAG's tasks expect one" },
   UNAUTHENTICATED: { status: 401, hint: "get a token from POST /auth/token and send it as `Authorization: Bearer TOKEN`" },
+  TOO_MANY_ATTEMPTS: { status: 429, hint: "wait a minute and try again" },
   FORBIDDEN: { status: 403, hint: "ask for a role that may do this: operator starts runs, admin manages accounts" },
   NOT_FOUND: { status: 404, hint: "the API lies under /api/v2; see docs/reference/rest.md" },
   SERVER_NOT_RUNNING: { status: 503, hint: "start one with `millrace standalone`, or set MILLRACE_HOME to its folder" },
@@ -30,6 +31,7 @@ export const ERRORS = {
   VARIABLE_NOT_FOUND: { status: 404, hint: "set MILLRACE_VAR_<KEY>" },
   PROVIDER_NOT_FOUND: { status: 500, hint: "install the provider package in the project of the DAG file" },
   TRIGGER_KIND_UNKNOWN: { status: 500, hint: "install the provider package that brings it" },
+  INTERNAL: { status: 500, hint: "see the server's log for the cause" },
   CEL_INVALID: { status: 400, hint: "see docs/guides/filters.md for what an expression may use" },
 } as const satisfies Record<string, { status: number; hint: string }>;
 
