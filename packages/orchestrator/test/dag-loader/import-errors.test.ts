@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { ImportError } from "../../domain/dag-folder.ts";
-import type { DagLoaderOptions } from "../dag-loader.ts";
+import type { ImportError } from "../../src/domain/dag-folder.ts";
+import type { DagLoaderOptions } from "../../src/dag-loader/dag-loader.ts";
 import { DagProject, simpleDag } from "./dag-project.ts";
 
 async function errorOf(t: TestContext, text: string, options: Partial<DagLoaderOptions> = {}): Promise<ImportError> {
@@ -102,7 +102,7 @@ test("a package that is not installed, until it is", async (t) => {
   await project.write("bad.ts", `import { z } from "zod";\nvoid z;\n${simpleDag("late")}`);
   await rm(join(project.root, "node_modules", "zod"));
   assert.match((await project.errorOf("bad.ts")).hint, /npm install zod/);
-  await symlink(join(import.meta.dirname, "../../../../../node_modules/zod"), join(project.root, "node_modules", "zod"));
+  await symlink(join(import.meta.dirname, "../../../../node_modules/zod"), join(project.root, "node_modules", "zod"));
   assert.deepEqual((await project.loader.load()).errors, [], "an install mends it, though the file is the same");
 });
 

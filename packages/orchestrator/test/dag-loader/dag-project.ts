@@ -4,11 +4,11 @@ import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { provider as sqs } from "@millrace/sqs/provider";
-import { systemClock } from "../../domain/clock.ts";
-import type { ImportError, LoadPass } from "../../domain/dag-folder.ts";
-import type { Log } from "../../domain/log.ts";
-import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
-import { DagLoader, type DagLoaderOptions } from "../dag-loader.ts";
+import { systemClock } from "../../src/domain/clock.ts";
+import type { ImportError, LoadPass } from "../../src/domain/dag-folder.ts";
+import type { Log } from "../../src/domain/log.ts";
+import type { ProviderCatalog } from "../../src/domain/provider-catalog.ts";
+import { DagLoader, type DagLoaderOptions } from "../../src/dag-loader/dag-loader.ts";
 
 const installed = dirname(fileURLToPath(import.meta.resolve("zod")));
 
