@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { homedir } from "node:os";
 import { dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -40,9 +41,10 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true;
 }
 
-/** The nearest folder with a package.json, or the folder itself. */
+/** The nearest folder with a package.json, or the folder itself. A stray package.json in the home folder makes no project. */
 function projectOf(folder: string): string {
-  return ancestors(folder).find((path) => existsSync(join(path, "package.json"))) ?? folder;
+  const candidates = ancestors(folder).filter((path) => path !== homedir() && dirname(path) !== path);
+  return candidates.find((path) => existsSync(join(path, "package.json"))) ?? folder;
 }
 
 function nodeModulesAbove(folder: string): string[] {
