@@ -1,6 +1,6 @@
 /** What can be wrong in a DAG file, with what to do about it. The loader shows these as import errors. */
 export const DEFINITION_ERRORS = {
-  NOT_YET_SUPPORTED: "leave it out for now; docs/guides/dag-files.md lists what works in this version",
+  NOT_YET_SUPPORTED: "leave it out: in this version a DAG runs for every event of one asset, or by hand, and has plain tasks",
   BAD_NAME: "use letters, digits, '_', '-' and '.', at most 250 characters",
   BAD_OPTION: "see the options of the function that the message names",
   BAD_DURATION: "write a number and a unit, as in '500ms', '30s', '10m', '1h30m', '2d'",
