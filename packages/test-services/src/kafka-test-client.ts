@@ -39,7 +39,7 @@ export class KafkaTestClient {
 
   /** Raises the number of a topic's partitions to `count`. */
   async growTopic(name: string, count: number): Promise<void> {
-    await this.#withAdmin((admin) => admin.createPartitions({ topics: [{ name, count, assignments: [] }] }));
+    await this.#withAdmin((admin) => admin.createPartitions({ topics: [{ name, count, assignments: null }] }));
   }
 
   /** Resolves when the broker has all of them (acks of all replicas). */

@@ -17,8 +17,9 @@ type FetchResponse = Awaited<ReturnType<Consumer["fetch"]>>;
 export interface ConsumerHooks {
   /** Where each assigned partition is to be read from. */
   positions(options: ListCommitsOptions): Promise<Offsets>;
-  /** @throws {Error} ends the stream with it. */
-  beforeFetch(topicId: string): void;
+  isKnown(topicId: string): boolean;
+  /** Rejects: the stream ends with it. */
+  onUnknownTopic(topicId: string): Promise<never>;
   onFetched(): void;
   onOutOfRange(topicId: string, partition: number, expected: bigint, logStart: bigint): void;
 }
@@ -47,10 +48,9 @@ export class PositionedConsumer extends Consumer {
   override fetch(options: Fetch): Promise<FetchResponse>;
   override fetch(options: Fetch, callback?: CallbackWithPromise<FetchResponse>): Promise<FetchResponse> | void {
     if (callback === undefined) return super.fetch(options);
-    try {
-      for (const { topicId } of options.topics) this.#hooks.beforeFetch(topicId);
-    } catch (error) {
-      callback(error as Error);
+    const unknown = options.topics.find(({ topicId }) => !this.#hooks.isKnown(topicId));
+    if (unknown !== undefined) {
+      callbackify(() => this.#hooks.onUnknownTopic(unknown.topicId))(callback);
       return;
     }
     super.fetch(options, (error, response) => {

@@ -50,7 +50,8 @@ export class KafkaStream implements TriggerStream {
     const client = { ...options, ...GROUP, groupId: subscription.group, retries: true, retryDelay: 250 };
     this.#consumer = new PositionedConsumer(client, {
       positions: (asked) => this.#positions(asked),
-      beforeFetch: (topicId) => this.#logs.assertKnown(topicId),
+      isKnown: (topicId) => this.#logs.nameOf(topicId) !== null,
+      onUnknownTopic: (topicId) => this.#beginAnew(topicId),
       onFetched: () => this.#setState("streaming"),
       onOutOfRange: (topicId, partition, expected, logStart) => void this.#reportGap(topicId, partition, expected, logStart),
     });
@@ -174,6 +175,12 @@ export class KafkaStream implements TriggerStream {
         error,
       });
     }
+  }
+
+  async #beginAnew(topicId: string): Promise<never> {
+    const metadata = await this.#consumer.metadata({ topics: [...this.#subject.topics], forceUpdate: true, retries: 0 });
+    await this.#logs.update(metadata);
+    throw new Error(`the client reads a topic with the id "${topicId}", which the broker does not have`);
   }
 
   /** New partitions need a new assignment; a deleted or recreated topic needs a new stream. */

@@ -32,15 +32,6 @@ export class SubscribedLogs {
     return [...this.#topics.values()].find((topic) => topic.id === topicId)?.name ?? null;
   }
 
-  /** @throws {TriggerError} TOPIC_RECREATED: its offsets begin anew, under another id. */
-  assertKnown(topicId: string): void {
-    if (this.nameOf(topicId) !== null) return;
-    throw new TriggerError(
-      "TOPIC_RECREATED",
-      `a topic was deleted and created again (its id is now "${topicId}"): it is opened anew, from its beginning`,
-    );
-  }
-
   /**
    * Where each partition is to be read from: its stored position, or what the client has read already, if that is
    * more. A partition without a position is new, and begins at its beginning.
@@ -87,11 +78,11 @@ export class SubscribedLogs {
     return Number(lag);
   }
 
-  /** A recreated topic begins at its beginning, whatever the subscription says of topics it has not seen. */
+  /** Its offsets begin anew, under another id. A recreated topic begins at its beginning, whatever the subscription says of topics it has not seen. */
   async #beginAnew(topic: SubscribedTopic): Promise<never> {
     const starts = new Map(Array.from({ length: topic.partitions }, (_, partition) => [String(partition), 0n] as const));
     await this.#context.startPositions(topic.source, starts);
-    return this.assertKnown(topic.id) as never;
+    throw new TriggerError("TOPIC_RECREATED", `topic "${topic.name}" was deleted and created again: it is opened anew, from its beginning`);
   }
 
   async #storedPositions(name: string, partitions: readonly number[]): Promise<ReadonlyMap<string, bigint>> {
