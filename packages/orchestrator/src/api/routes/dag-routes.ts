@@ -1,0 +1,82 @@
+import { Type } from "typebox";
+import type { DagRead } from "../../domain/reads.ts";
+import type { ApiContext, ApiServer } from "../api-context.ts";
+import { DagCollectionSchema, DagDetailsSchema, DagSchema, toDag, toDagDetails } from "../resources/dag-resource.ts";
+import { TaskSchema, toTask } from "../resources/task-resource.ts";
+import { getDag } from "./found.ts";
+import { pageQuery, queryObject, readPage } from "./query.ts";
+
+const DagPath = Type.Object({ dag_id: Type.String() });
+const TaskCollection = Type.Object({ tasks: Type.Array(TaskSchema), total_entries: Type.Integer() });
+const DagQuery = queryObject({
+  ...pageQuery,
+  dag_id_pattern: Type.Optional(Type.String({ description: "part of the id, in any case" })),
+  dag_id_prefix_pattern: Type.Optional(Type.String()),
+  exclude_stale: Type.Optional(Type.Boolean({ default: true })),
+  paused: Type.Optional(Type.Boolean()),
+  has_import_errors: Type.Optional(Type.Boolean()),
+  tags: Type.Optional(Type.Array(Type.String())),
+  tags_match_mode: Type.Optional(Type.Union([Type.Literal("any"), Type.Literal("all")])),
+});
+
+export function dagRoutes(app: ApiServer, context: ApiContext): void {
+  const { reads } = context;
+  const tags = ["DAG"];
+  app.get(
+    "/api/v2/dags",
+    { schema: { tags, summary: "The DAGs that are loaded", querystring: DagQuery, response: { 200: DagCollectionSchema } } },
+    async ({ query }) => {
+      const filter = {
+        dagIdPart: query.dag_id_pattern,
+        dagIdPrefix: query.dag_id_prefix_pattern,
+        excludeStale: query.exclude_stale ?? true,
+        isPaused: query.paused,
+        hasImportError: query.has_import_errors,
+        tags: query.tags,
+        tagsMatch: query.tags_match_mode ?? ("any" as const),
+      };
+      const { rows, total } = await reads.dags.list(filter, readPage(query, ["dag_id"]));
+      return { dags: rows.map(toDag), total_entries: total };
+    },
+  );
+  app.get(
+    "/api/v2/dags/:dag_id",
+    { schema: { tags, summary: "One DAG", params: DagPath, response: { 200: DagSchema } } },
+    async ({ params }) => toDag(await getDag(reads, params.dag_id)),
+  );
+  dagDetailRoutes(app, context);
+}
+
+function dagDetailRoutes(app: ApiServer, { reads }: ApiContext): void {
+  const details = { tags: ["DAG"], summary: "One DAG, with what it waits for", params: DagPath, response: { 200: DagDetailsSchema } };
+  app.get("/api/v2/dags/:dag_id/details", { schema: details }, async ({ params }) => {
+    const dag = await getDag(reads, params.dag_id);
+    const active = await reads.dagRuns.list(
+      { dagId: dag.dagId, states: ["queued", "running"] },
+      { limit: 0, offset: 0, order: "ascending" },
+    );
+    return toDagDetails(dag, { assetExpression: await assetExpression(dag), activeRuns: active.total });
+  });
+  const tasks = {
+    tags: ["Task"],
+    summary: "The tasks of a DAG, in topological order",
+    params: DagPath,
+    querystring: queryObject({ order_by: Type.Optional(Type.String()) }),
+    response: { 200: TaskCollection },
+  };
+  app.get("/api/v2/dags/:dag_id/tasks", { schema: tasks }, async ({ params }) => {
+    const { snapshot } = (await getDag(reads, params.dag_id)).version;
+    return { tasks: snapshot.tasks.map((task, index) => toTask(snapshot, task, index)), total_entries: snapshot.tasks.length };
+  });
+
+  async function assetExpression({ version }: DagRead): Promise<Record<string, unknown> | null> {
+    const { schedule } = version.snapshot;
+    if (schedule.kind !== "each") return null;
+    const { rows } = await reads.assets.list(
+      { namePart: schedule.asset, excludeStale: false },
+      { limit: 1000, offset: 0, order: "ascending" },
+    );
+    const asset = rows.find(({ name }) => name === schedule.asset);
+    return { asset: { name: schedule.asset, uri: asset?.uri ?? schedule.asset, group: asset?.group ?? "asset" } };
+  }
+}

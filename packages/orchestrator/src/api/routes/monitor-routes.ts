@@ -1,0 +1,36 @@
+import { Type } from "typebox";
+import type { ApiContext, ApiServer } from "../api-context.ts";
+import { NullableText } from "../resources/nullable.ts";
+
+const Part = Type.Object({ status: NullableText });
+const Health = Type.Object({
+  metadatabase: Part,
+  scheduler: Type.Object({ status: NullableText, latest_scheduler_heartbeat: NullableText }),
+  triggerer: Type.Object({ status: NullableText, latest_triggerer_heartbeat: NullableText }),
+  dag_processor: Type.Object({ status: NullableText, latest_dag_processor_heartbeat: NullableText }),
+  executor: Part,
+});
+const Version = Type.Object({ version: Type.String(), git_version: NullableText });
+
+export function monitorRoutes(app: ApiServer, { engine, version, clock }: ApiContext): void {
+  const health = {
+    tags: ["Monitor"],
+    summary: "200 once runs can start, 503 before",
+    security: [],
+    response: { 200: Health, 503: Health },
+  };
+  app.get("/api/v2/monitor/health", { config: { role: "public" }, schema: health }, async (_request, reply) => {
+    const { isReady, scheduler, triggerer, executor } = engine.health();
+    const now = new Date(clock.now()).toISOString();
+    const status = (isUp: boolean): { status: string } => ({ status: isUp ? "healthy" : "unhealthy" });
+    return reply.status(isReady ? 200 : 503).send({
+      metadatabase: status(true),
+      scheduler: { ...status(scheduler), latest_scheduler_heartbeat: scheduler ? now : null },
+      triggerer: { ...status(triggerer), latest_triggerer_heartbeat: triggerer ? now : null },
+      dag_processor: { ...status(scheduler), latest_dag_processor_heartbeat: scheduler ? now : null },
+      executor: status(executor),
+    });
+  });
+  const schema = { tags: ["Version"], summary: "The version that answers", security: [], response: { 200: Version } };
+  app.get("/api/v2/version", { config: { role: "public" }, schema }, async () => ({ version, git_version: null }));
+}

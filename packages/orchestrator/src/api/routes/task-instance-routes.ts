@@ -1,0 +1,157 @@
+import { type Static, Type } from "typebox";
+import { MillraceError } from "../../domain/errors.ts";
+import type { PageRequest, TaskInstanceFilter, TaskInstanceRead } from "../../domain/reads.ts";
+import { TASK_INSTANCE_STATE_CODES, type TaskInstanceState } from "../../domain/states.ts";
+import type { ApiContext, ApiServer } from "../api-context.ts";
+import { toInstant, toNullableInstant } from "../resources/instant.ts";
+import { Instant, NullableInstant } from "../resources/nullable.ts";
+import {
+  TaskInstanceCollectionSchema,
+  TaskInstanceSchema,
+  TaskTryCollectionSchema,
+  toTaskInstance,
+  toTaskTry,
+} from "../resources/task-instance-resource.ts";
+import { readCursor, readRunTimes, runTimes, toCursor } from "./dag-run-routes.ts";
+import { getDag, getDagRun, getTaskInstance } from "./found.ts";
+import { pageQuery, queryObject, readPage } from "./query.ts";
+
+const RUN_PATH = "/api/v2/dags/:dag_id/dagRuns/:dag_run_id";
+const RunPath = Type.Object({ dag_id: Type.String(), dag_run_id: Type.String() });
+const TaskPath = Type.Object({ dag_id: Type.String(), dag_run_id: Type.String(), task_id: Type.String() });
+const MapIndex = Type.Optional(Type.Integer({ minimum: -1, default: -1 }));
+const STATES = [...Object.keys(TASK_INSTANCE_STATE_CODES), "none"] as (TaskInstanceState | "none")[];
+
+const ListQuery = queryObject({
+  ...pageQuery,
+  ...runTimes,
+  cursor: Type.Optional(Type.String()),
+  task_id: Type.Optional(Type.String()),
+  state: Type.Optional(Type.Array(Type.Union(STATES.map((state) => Type.Literal(state))))),
+  map_index: Type.Optional(Type.Array(Type.Integer())),
+});
+type ListQuery = Static<typeof ListQuery>;
+
+const Xcom = Type.Object({
+  key: Type.String(),
+  timestamp: Instant,
+  logical_date: NullableInstant,
+  map_index: Type.Integer(),
+  task_id: Type.String(),
+  dag_id: Type.String(),
+  run_id: Type.String(),
+  dag_display_name: Type.String(),
+  task_display_name: Type.String(),
+  run_after: Instant,
+  value: Type.Unknown(),
+});
+
+export function taskInstanceRoutes(app: ApiServer, context: ApiContext): void {
+  const schema = {
+    tags: ["Task Instance"],
+    summary: "The task instances of a run; `~` for every DAG, or every run",
+    params: RunPath,
+    querystring: ListQuery,
+    response: { 200: TaskInstanceCollectionSchema },
+  };
+  app.get(`${RUN_PATH}/taskInstances`, { schema }, async ({ params, query }) => {
+    const page = readPage(query, ["map_index", "id", "run_after"]);
+    if (params.dag_run_id === "~") return listOfRuns(context, params.dag_id, query, page);
+    return listOfRun(context, params, query, page);
+  });
+  oneTaskInstanceRoutes(app, context);
+  xcomRoutes(app, context);
+}
+
+const NO_CURSORS = { total_entries_limit: null, next_cursor: null, previous_cursor: null };
+
+async function listOfRun({ reads }: ApiContext, params: Static<typeof RunPath>, query: ListQuery, page: PageRequest) {
+  const run = await getDagRun(reads, params.dag_id, params.dag_run_id);
+  const all = (await reads.taskInstances.listOfRun(run)).filter((instance) => isWanted(instance, readFilter(query)));
+  if (page.order === "descending") all.reverse();
+  const rows = all.slice(page.offset, page.offset + page.limit);
+  return { task_instances: rows.map(toTaskInstance), total_entries: all.length, ...NO_CURSORS };
+}
+
+/** Whole runs, so a page may be a little longer than its limit; it goes on by cursor alone. */
+async function listOfRuns({ reads }: ApiContext, dagId: string, query: ListQuery, page: PageRequest) {
+  if (page.offset > 0) {
+    throw new MillraceError("BAD_REQUEST", "query parameter 'offset': expected none, since task instances of many runs go on by 'cursor'");
+  }
+  if (dagId !== "~") await getDag(reads, dagId);
+  const runs = { dagId: dagId === "~" ? undefined : dagId, ...readRunTimes(query), afterId: readCursor(query.cursor ?? "") };
+  const { rows, nextRunId } = await reads.taskInstances.walk({ runs, ...readFilter(query) }, page);
+  const next = nextRunId === null ? null : toCursor(nextRunId);
+  return { task_instances: rows.map(toTaskInstance), total_entries: null, ...NO_CURSORS, next_cursor: next };
+}
+
+function readFilter(query: ListQuery): Omit<TaskInstanceFilter, "runs"> {
+  const states = query.state?.map((state) => (state === "none" ? null : state));
+  return { taskId: query.task_id, states, mapIndexes: query.map_index };
+}
+
+function isWanted(instance: TaskInstanceRead, { taskId, states, mapIndexes }: Omit<TaskInstanceFilter, "runs">): boolean {
+  return (
+    (taskId === undefined || instance.task.id === taskId) &&
+    (states === undefined || states.includes(instance.state)) &&
+    (mapIndexes === undefined || mapIndexes.includes(instance.mapIndex))
+  );
+}
+
+function oneTaskInstanceRoutes(app: ApiServer, { reads }: ApiContext): void {
+  const tags = ["Task Instance"];
+  const one = { tags, summary: "One task instance: its latest try", params: TaskPath, response: { 200: TaskInstanceSchema } };
+  app.get(`${RUN_PATH}/taskInstances/:task_id`, { schema: one }, async ({ params }) =>
+    toTaskInstance(await getTaskInstance(reads, params)),
+  );
+  const tries = {
+    tags,
+    summary: "All tries of a task instance",
+    params: TaskPath,
+    querystring: queryObject({ map_index: MapIndex }),
+    response: { 200: TaskTryCollectionSchema },
+  };
+  app.get(`${RUN_PATH}/taskInstances/:task_id/tries`, { schema: tries }, async ({ params, query }) => {
+    const instance = await getTaskInstance(reads, params, query.map_index);
+    const earlier = await reads.taskInstances.earlierTries(instance);
+    const all = instance.tryNumber === 0 ? earlier : [...earlier, instance];
+    return { task_instances: all.map((attempt) => toTaskTry(instance, attempt)), total_entries: all.length };
+  });
+}
+
+function xcomRoutes(app: ApiServer, { reads }: ApiContext): void {
+  const schema = {
+    tags: ["XCom"],
+    summary: "What a task returned (`return_value` is the only key)",
+    params: Type.Object({ ...TaskPath.properties, xcom_key: Type.String() }),
+    querystring: queryObject({ map_index: MapIndex, deserialize: Type.Optional(Type.Boolean()), stringify: Type.Optional(Type.Boolean()) }),
+    response: { 200: Xcom },
+  };
+  app.get(`${RUN_PATH}/taskInstances/:task_id/xcomEntries/:xcom_key`, { schema }, async ({ params, query }) => {
+    const instance = await getTaskInstance(reads, params, query.map_index);
+    const found = params.xcom_key === "return_value" ? await reads.taskInstances.returnValue(instance) : null;
+    if (found === null) {
+      const problem = `task '${params.task_id}' of run '${params.dag_run_id}' has no xcom '${params.xcom_key}'`;
+      throw new MillraceError("NOT_FOUND", problem, {
+        hint: "a task that returned a value has one under 'return_value' once it succeeded",
+      });
+    }
+    return toXcom(instance, params.xcom_key, query.stringify === true ? JSON.stringify(found.value) : found.value);
+  });
+}
+
+function toXcom({ run, task, mapIndex, endedAt }: TaskInstanceRead, key: string, value: unknown): Static<typeof Xcom> {
+  return {
+    key,
+    timestamp: toInstant(endedAt ?? run.createdAt),
+    logical_date: toNullableInstant(run.logicalDate),
+    map_index: mapIndex,
+    task_id: task.id,
+    dag_id: run.dagId,
+    run_id: run.dagRunId,
+    dag_display_name: run.dagId,
+    task_display_name: task.id,
+    run_after: toInstant(run.createdAt),
+    value,
+  };
+}
