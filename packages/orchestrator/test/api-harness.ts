@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { TestContext } from "node:test";
+import { Writable } from "node:stream";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import type { Database } from "better-sqlite3";
+import { createApi } from "../src/api/create-api.ts";
+import { issueToken } from "../src/api/auth/api-token.ts";
+import { hashPassword } from "../src/api/auth/password.ts";
+import type { Role } from "../src/domain/account-store.ts";
+import { systemClock } from "../src/domain/clock.ts";
+import { buildDefinitions } from "../src/domain/definitions.ts";
+import type { EngineControl, EngineHealth } from "../src/domain/engine-control.ts";
+import type { TriggerHealth } from "../src/domain/health.ts";
+import { GroupCommitter } from "../src/metadata-db/committer.ts";
+import { SqliteAccountStore } from "../src/metadata-db/sqlite/account-store.ts";
+import { DefinitionStore } from "../src/metadata-db/sqlite/definition-store.ts";
+import { registerProcess } from "../src/metadata-db/sqlite/process-store.ts";
+import { openSqliteReader } from "../src/metadata-db/sqlite/reader/open-sqlite-reader.ts";
+import { SqliteBatchWriter } from "../src/metadata-db/sqlite/sqlite-batch-writer.ts";
+import { createDagRun } from "../src/scheduler/create-dag-run.ts";
+import { createLog } from "../src/telemetry/log.ts";
+import { SEED, seedDatabase } from "./seeded-database.ts";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  readonly body: any;
+}
+
+export interface ApiHarness {
+  readonly address: string;
+  readonly db: Database;
+  readonly file: string;
+  /** What the server has logged. */
+  readonly logged: () => string;
+  readonly accounts: SqliteAccountStore;
+  setHealth(health: EngineHealth): void;
+  tokenOf(role: Role): Promise<string>;
+  /** As an admin unless told otherwise; a JSON answer must be what /openapi.json says. */
+  get(path: string, headers?: Record<string, string>): Promise<Answer>;
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
+}
+
+const HEALTHY: EngineHealth = { isReady: true, scheduler: true, triggerer: true, executor: true };
+const TRIGGER_HEALTH: TriggerHealth = {
+  triggerId: SEED.trigger,
+  state: "streaming",
+  lastError: null,
+  lastMessageAt: null,
+  reconnects: 0,
+  messages: 5,
+};
+export const PASSWORD = "correct horse battery staple";
+
+/** A real server over a seeded file: runs are created by the scheduler's own code through the real committer; nothing executes them. */
+export async function startApi(t: TestContext): Promise<ApiHarness> {
+  const { file, db } = seedDatabase(t);
+  const reader = await openSqliteReader(file);
+  t.after(() => reader.close());
+  const accounts = new SqliteAccountStore(db);
+  const { log, logged } = collectLog();
+  let health = HEALTHY;
+  const engine: EngineControl = { ...makeEngine(db, log), health: () => health };
+  const api = await createApi({
+    reads: reader.reads,
+    engine,
+    accounts,
+    triggerHealth: () => [TRIGGER_HEALTH],
+    version: "9.9.9",
+    clock: systemClock,
+    log,
+  });
+  await api.start("127.0.0.1", 0);
+  t.after(() => api.stop());
+  const tokenOf = async (role: Role): Promise<string> => {
+    await accounts.save({ name: role, passwordHash: await hashPassword(PASSWORD), role }, Date.now());
+    return issueToken(accounts, role, Date.now());
+  };
+  const admin = await tokenOf("admin");
+  const check = await readChecker(api.address);
+  const call = async (
+    path: string,
+    init: { method?: string; body?: string; headers?: Record<string, string> },
+    headers: Record<string, string> = {},
+  ): Promise<Answer> => {
+    const response = await fetch(api.address + path, {
+      ...init,
+      headers: { authorization: `Bearer ${admin}`, ...init.headers, ...headers },
+    });
+    const text = await response.text();
+    const isJson =
+      /json$|json;/.test(response.headers.get("content-type") ?? "") && !response.headers.get("content-type")?.includes("ndjson");
+    const answer = { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
+    if (isJson) check(init.method ?? "GET", path, answer);
+    return answer;
+  };
+  return {
+    address: api.address,
+    db,
+    file,
+    logged,
+    accounts,
+    setHealth: (next) => void (health = next),
+    tokenOf,
+    get: (path, headers) => call(path, {}, headers),
+    post: (path, body, headers) =>
+      call(path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } }, headers),
+  };
+}
+
+function collectLog() {
+  const lines: string[] = [];
+  const stream = new Writable({ write: (chunk, _encoding, done) => (lines.push(String(chunk)), done()) });
+  return { log: createLog({ level: "debug", format: "json", stream }), logged: () => lines.join("") };
+}
+
+function makeEngine(db: Database, log: ReturnType<typeof createLog>): Pick<EngineControl, "createDagRun"> {
+  const writer = new SqliteBatchWriter(db, registerProcess(db, ["api-server"], Date.now()));
+  const listener = { onRuns: () => undefined, onOutbox: () => undefined };
+  const committer = new GroupCommitter({ writer, clock: systemClock, log, listener });
+  const definitions = buildDefinitions(new DefinitionStore(db, () => "").read());
+  return { createDagRun: (request) => createDagRun(request, definitions, committer) };
+}
+
+/** Checks an answer against the schema that /openapi.json gives for its route and status. */
+async function readChecker(address: string): Promise<(method: string, path: string, answer: Answer) => void> {
+  const document = (await (await fetch(`${address}/openapi.json`)).json()) as any;
+  assert.equal(document.openapi, "3.1.0");
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  const templates = Object.keys(document.paths).map((template) => {
+    const pattern = template.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{[^}]+\}/g, "[^/]+");
+    return { template, matcher: new RegExp(`^${pattern}$`), wildcards: template.split("{").length };
+  });
+  templates.sort((a, b) => a.wildcards - b.wildcards);
+  return (method, path, answer) => {
+    if (answer.status >= 400 && answer.status !== 503) return checkProblem(answer);
+    const found = templates.find(({ matcher }) => matcher.test(path.split("?")[0]!));
+    assert.ok(found, `${path} is not in /openapi.json`);
+    const response = document.paths[found.template][method.toLowerCase()].responses[answer.status];
+    const schema = response?.content?.["application/json"]?.schema;
+    assert.ok(schema, `${method} ${found.template} does not describe ${answer.status}`);
+    const validate = ajv.compile(schema);
+    assert.ok(validate(answer.body), `${method} ${path}: ${ajv.errorsText(validate.errors)}`);
+  };
+}
+
+function checkProblem({ status, headers, body }: Answer): void {
+  assert.match(headers.get("content-type") ?? "", /^application\/problem\+json/);
+  assert.equal(body.status, status);
+  for (const field of ["type", "title", "detail", "code", "hint"]) assert.equal(typeof body[field], "string", field);
+}
+
+/** A port that is taken while the test runs. */
+export async function occupyPort(t: TestContext): Promise<number> {
+  const { createServer } = await import("node:net");
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => void server.close());
+  return (server.address() as { port: number }).port;
+}
