@@ -18,10 +18,10 @@ export interface KafkaReadRecord {
 
 /** Prepares topics and looks into them. Holds connections only while a call is under way, so that no test process hangs on it. */
 export class KafkaTestClient {
-  readonly #options: { clientId: string; bootstrapBrokers: string[]; retries: number };
+  readonly #options: { clientId: string; bootstrapBrokers: string[]; retries: number; retryDelay: number };
 
   constructor(url: string) {
-    this.#options = { clientId: `millrace-test-${randomUUID().slice(0, 8)}`, bootstrapBrokers: [url], retries: 10 };
+    this.#options = { clientId: `millrace-test-${randomUUID().slice(0, 8)}`, bootstrapBrokers: [url], retries: 50, retryDelay: 100 };
   }
 
   /** The topic's name: random, so that tests on one broker stay apart. Resolves once its partitions have leaders. */

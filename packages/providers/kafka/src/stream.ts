@@ -195,8 +195,8 @@ export class KafkaStream implements TriggerStream {
   }
 
   #listen(): void {
-    const lost = (): void => this.#setState("reconnecting", new Error("the connection to a broker was lost"));
-    this.#consumer.on("client:broker:disconnect", lost);
+    // Not at a mere disconnect: brokers close idle connections every ten minutes.
+    const lost = (): void => this.#setState("reconnecting", new Error(`Kafka at "${this.#subject.servers.join(",")}" does not answer`));
     this.#consumer.on("client:broker:failed", lost);
     this.#consumer.on("error", (error: Error) => this.#context.log.debug("the Kafka client reported an error", { error }));
   }
