@@ -25,6 +25,7 @@ export const ERRORS = {
   DB_NEWER: { status: 500, hint: "run the Millrace that wrote it, or a newer one; nothing was changed" },
   DB_LOCKED: { status: 500, hint: "stop the other server, or give this one a MILLRACE_HOME of its own" },
   DB_UNREADABLE: { status: 500, hint: "check the path and its permissions" },
+  USAGE: { status: 400, hint: "see the command's --help" },
   CONFIG_INVALID: { status: 500, hint: "see `millrace standalone --help`" },
   CONNECTION_NOT_FOUND: { status: 404, hint: "set MILLRACE_CONN_<ID> to its JSON" },
   CONNECTION_INVALID: { status: 500, hint: "give a JSON object with conn_type, host, login, password, port, schema, extra" },
