@@ -67,10 +67,10 @@ function chooseFormat(accept: string | undefined): Format {
   return wanted.map((type) => names.find(([name]) => name === type)?.[1]).find((format) => format !== undefined) ?? "json";
 }
 
-/** @throws {MillraceError} BAD_REQUEST */
+/** The chunk after which to go on: a token is the number of the next one. @throws {MillraceError} BAD_REQUEST */
 function readToken(token: string | undefined): number {
   if (token === undefined || token === "") return -1;
-  if (/^\d{1,15}$/.test(token)) return Number(token);
+  if (/^\d{1,15}$/.test(token)) return Number(token) - 1;
   throw new MillraceError("BAD_REQUEST", `query parameter 'token': expected the continuation_token of an earlier answer, got '${token}'`);
 }
 
@@ -118,7 +118,7 @@ class TryLog {
     const { state, tryNumber, run } = this.#instance;
     const isOver =
       run.endedAt !== null || tryNumber > this.#tryNumber || (tryNumber === this.#tryNumber && state !== "running" && state !== "queued");
-    return this.#isAtEnd && isOver ? null : String(Math.max(0, this.#afterSeq));
+    return this.#isAtEnd && isOver ? null : String(this.#afterSeq + 1);
   }
 
   #key(): Omit<TaskLogRequest, "afterSeq" | "limit"> {
