@@ -1,0 +1,100 @@
+import type { DagBody, DagDetailsBody, ImportErrorBody, TaskBody, WatcherBody } from "../api-resources.ts";
+import type { ClientOptions } from "../commands/client-command.ts";
+import type { CommandContext } from "../create-program.ts";
+import { bold, formatFields, formatTable, print } from "../output/print.ts";
+import { apiPath, openClient } from "./open-client.ts";
+
+interface ListOptions extends ClientOptions {
+  readonly tag?: string;
+  readonly all?: boolean;
+}
+
+const MAX_ROWS = 1_000;
+
+export async function listDags(context: CommandContext, options: ListOptions): Promise<void> {
+  const query = { limit: MAX_ROWS, tags: options.tag, exclude_stale: options.all !== true };
+  const { dags } = await openClient(context, options).get<{ dags: DagBody[] }>("/dags", query);
+  const columns = [
+    { title: "DAG", cell: (dag: DagBody) => dag.dag_id },
+    { title: "STATE", cell: describeDagState },
+    { title: "RUNS ON", cell: (dag: DagBody) => dag.timetable_summary ?? "" },
+    { title: "FILE", cell: (dag: DagBody) => dag.relative_fileloc ?? dag.fileloc },
+    { title: "TAGS", cell: (dag: DagBody) => dag.tags.map(({ name }) => name).join(" ") },
+  ];
+  print(options.output, dags, () =>
+    formatTable(dags, columns, "no DAGs are loaded; `millrace dags errors` shows the files that do not load"),
+  );
+}
+
+function describeDagState(dag: DagBody): string {
+  if (dag.is_stale) return "file is gone";
+  if (dag.has_import_errors) return "import error";
+  return dag.is_paused ? "paused" : "active";
+}
+
+export async function showDag(context: CommandContext, dagId: string, options: ClientOptions): Promise<void> {
+  const client = openClient(context, options);
+  const dag = await client.get<DagDetailsBody>(apiPath`/dags/${dagId}/details`);
+  const [{ tasks }, { watchers: all }] = await Promise.all([
+    client.get<{ tasks: TaskBody[] }>(apiPath`/dags/${dagId}/tasks`),
+    client.get<{ watchers: WatcherBody[] }>("/watchers"),
+  ]);
+  const watchers = all.filter(({ asset_name }) => asset_name === dag.schedule.asset);
+  print(options.output, { dag, tasks, watchers }, () => [describeDag(dag), describeTasks(tasks), describeWatchers(watchers)].join("\n\n"));
+}
+
+function describeDag(dag: DagDetailsBody): string {
+  return formatFields([
+    ["DAG", dag.dag_id],
+    ["Description", dag.description],
+    ["State", describeDagState(dag)],
+    ["Runs on", dag.schedule.text],
+    [
+      "Version",
+      dag.latest_dag_version === null ? null : `${dag.latest_dag_version.version_number}, of ${dag.latest_dag_version.created_at}`,
+    ],
+    ["File", dag.fileloc],
+    ["Tags", dag.tags.length === 0 ? null : dag.tags.map(({ name }) => name).join(" ")],
+    ["Active runs", String(dag.active_runs_count)],
+  ]);
+}
+
+function describeTasks(tasks: readonly TaskBody[]): string {
+  const columns = [
+    { title: "TASK", cell: (task: TaskBody) => task.task_id },
+    {
+      title: "NEEDS",
+      cell: (task: TaskBody) => task.needs.map(({ name, task_id }) => (name === task_id ? name : `${name} (${task_id})`)).join(", "),
+    },
+    { title: "AFTER", cell: (task: TaskBody) => task.after.join(", ") },
+    { title: "UPDATES", cell: (task: TaskBody) => task.outlets.join(", ") },
+    { title: "RETRIES", cell: (task: TaskBody) => String(task.retries) },
+  ];
+  return formatTable(tasks, columns, "no tasks");
+}
+
+function describeWatchers(watchers: readonly WatcherBody[]): string {
+  const columns = [
+    { title: "WATCHER", cell: ({ asset_name, name }: WatcherBody) => `${asset_name}.${name}` },
+    { title: "TRIGGER", cell: ({ kind, params }: WatcherBody) => `${kind} ${JSON.stringify(params)}` },
+    { title: "CONNECTION", cell: ({ connection_id }: WatcherBody) => connection_id },
+    {
+      title: "STATE",
+      cell: ({ health }: WatcherBody) => (health === null ? "not open" : [health.state, health.last_error].filter(Boolean).join(": ")),
+    },
+    { title: "MESSAGES", cell: ({ health }: WatcherBody) => String(health?.messages ?? 0) },
+  ];
+  return formatTable(watchers, columns, "no watchers");
+}
+
+export async function listImportErrors(context: CommandContext, options: ClientOptions): Promise<void> {
+  const { import_errors: errors } = await openClient(context, options).get<{ import_errors: ImportErrorBody[] }>("/importErrors", {
+    limit: MAX_ROWS,
+  });
+  print(options.output, errors, () => (errors.length === 0 ? "every DAG file loads" : errors.map(describeImportError).join("\n\n")));
+}
+
+function describeImportError({ filename, line, column, code, message, hint }: ImportErrorBody): string {
+  const place = [filename, line, line === null ? null : column].filter((part) => part !== null).join(":");
+  return `${bold(place)}  ${code}\n  ${message.replaceAll("\n", "\n  ")}\n  hint: ${hint}`;
+}

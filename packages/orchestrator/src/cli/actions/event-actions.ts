@@ -1,0 +1,65 @@
+import { MillraceError } from "../../domain/errors.ts";
+import type { ApiClient } from "../api-client.ts";
+import type { AssetEventBody, DecisionBody } from "../api-resources.ts";
+import type { ClientOptions } from "../commands/client-command.ts";
+import type { CommandContext } from "../create-program.ts";
+import { describeCause, describeDecision, describeSource } from "../output/describe-event.ts";
+import { formatInstant, previewJson } from "../output/duration.ts";
+import { formatFields, formatTable, print } from "../output/print.ts";
+import { apiPath, openClient, parseLimit } from "./open-client.ts";
+
+interface ListOptions extends ClientOptions {
+  readonly asset?: string;
+  readonly limit: string;
+}
+
+const PREVIEW_IN_LIST = 60;
+
+export async function listEvents(context: CommandContext, options: ListOptions): Promise<void> {
+  const client = openClient(context, options);
+  const assetId = options.asset === undefined ? undefined : await findAsset(client, options.asset);
+  const query = { limit: parseLimit(options.limit), order_by: "-timestamp", asset_id: assetId };
+  const { asset_events: events } = await client.get<{ asset_events: AssetEventBody[] }>("/assets/events", query);
+  const columns = [
+    { title: "EVENT", cell: (event: AssetEventBody) => String(event.id) },
+    { title: "ASSET", cell: (event: AssetEventBody) => event.name ?? "" },
+    { title: "STORED", cell: (event: AssetEventBody) => formatInstant(event.timestamp) },
+    { title: "CAUSE", cell: describeSource },
+    { title: "RUNS", cell: (event: AssetEventBody) => String(event.created_dagruns.length) },
+    { title: "PAYLOAD", cell: (event: AssetEventBody) => previewJson(event.payload, PREVIEW_IN_LIST) },
+  ];
+  print(options.output, events, () => formatTable(events, columns, "no events"));
+}
+
+async function findAsset(client: ApiClient, name: string): Promise<number> {
+  const { assets } = await client.get<{ assets: { id: number; name: string }[] }>("/assets", { name_pattern: name, limit: 1000 });
+  const asset = assets.find((candidate) => candidate.name === name);
+  if (asset !== undefined) return asset.id;
+  const near = assets.length === 0 ? {} : { hint: `did you mean ${assets.map((candidate) => `'${candidate.name}'`).join(" or ")}?` };
+  throw new MillraceError("ASSET_NOT_FOUND", `no asset '${name}' is loaded`, near);
+}
+
+export async function explainEvent(context: CommandContext, id: string, options: ClientOptions): Promise<void> {
+  if (!/^\d+$/.test(id))
+    throw new MillraceError("USAGE", `expected the id of an event, a number, got '${id}'`, {
+      hint: "`millrace events list` shows the ids",
+    });
+  const client = openClient(context, options);
+  const event = await client.get<AssetEventBody>(apiPath`/assets/events/${id}`);
+  const { decisions } = await client.get<{ decisions: DecisionBody[] }>(apiPath`/assets/events/${id}/decisions`);
+  print(options.output, { event, decisions }, () => `${describeEvent(event)}\n\n${describeDecisions(event, decisions)}`);
+}
+
+function describeEvent(event: AssetEventBody): string {
+  return formatFields([
+    ["Event", describeCause(event)],
+    ["Stored", formatInstant(event.timestamp)],
+    ["Key", event.key],
+    ["Payload", JSON.stringify(event.payload)],
+  ]);
+}
+
+function describeDecisions(event: AssetEventBody, decisions: readonly DecisionBody[]): string {
+  if (decisions.length === 0) return `No DAG was scheduled on asset '${event.name ?? "?"}' when it was stored: it started nothing.`;
+  return decisions.map(describeDecision).join("\n");
+}

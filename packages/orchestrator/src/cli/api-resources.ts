@@ -1,0 +1,103 @@
+/** What the commands read of the API's answers (api/resources has all of it). */
+
+export interface DagBody {
+  readonly dag_id: string;
+  readonly is_paused: boolean;
+  readonly is_stale: boolean;
+  readonly has_import_errors: boolean;
+  readonly timetable_summary: string | null;
+  readonly relative_fileloc: string | null;
+  readonly fileloc: string;
+  readonly description: string | null;
+  readonly tags: readonly { readonly name: string }[];
+}
+
+export interface DagDetailsBody extends DagBody {
+  readonly schedule: { readonly kind: string; readonly text: string; readonly asset: string | null; readonly where: string | null };
+  readonly active_runs_count: number;
+  readonly latest_dag_version: { readonly version_number: number; readonly created_at: string } | null;
+}
+
+export interface TaskBody {
+  readonly task_id: string;
+  readonly retries: number;
+  readonly needs: readonly { readonly name: string; readonly task_id: string }[];
+  readonly after: readonly string[];
+  readonly outlets: readonly string[];
+}
+
+export interface WatcherBody {
+  readonly asset_name: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly connection_id: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly health: { readonly state: string; readonly last_error: string | null; readonly messages: number } | null;
+}
+
+export interface ImportErrorBody {
+  readonly filename: string;
+  readonly code: string;
+  readonly message: string;
+  readonly line: number | null;
+  readonly column: number | null;
+  readonly hint: string;
+}
+
+export interface DagRunBody {
+  readonly dag_id: string;
+  readonly dag_run_id: string;
+  readonly state: string;
+  readonly run_type: string;
+  readonly run_after: string;
+  readonly start_date: string | null;
+  readonly end_date: string | null;
+  readonly duration: number | null;
+  readonly conf: Readonly<Record<string, unknown>> | null;
+  readonly error: string | null;
+  readonly rescues: number;
+}
+
+export interface TaskInstanceBody {
+  readonly task_id: string;
+  readonly state: string | null;
+  readonly try_number: number;
+  readonly max_tries: number;
+  readonly start_date: string | null;
+  readonly duration: number | null;
+  readonly map_index: number;
+  readonly error: { readonly name: string; readonly message: string; readonly stack: string } | null;
+}
+
+export interface AssetEventBody {
+  readonly id: number;
+  readonly name: string | null;
+  readonly timestamp: string;
+  readonly payload: unknown;
+  readonly key: string | null;
+  readonly source_dag_id: string | null;
+  readonly source_task_id: string | null;
+  readonly source_run_id: string | null;
+  readonly created_dagruns: readonly { readonly run_id: string; readonly dag_id: string; readonly state: string }[];
+  readonly message: {
+    readonly source: string | null;
+    readonly partition: string | null;
+    readonly offset: number | null;
+    readonly message_id: string | null;
+  } | null;
+}
+
+export interface DecisionBody {
+  readonly dag_id: string;
+  readonly decision: string;
+  readonly reason: string | null;
+  readonly where: string | null;
+  readonly dag_run_id: string | null;
+  readonly dag_run_state: string | null;
+  readonly until: string | null;
+}
+
+export interface LogPageBody {
+  readonly content: readonly { readonly timestamp: string; readonly event: string; readonly level: string }[];
+  readonly continuation_token: string | null;
+}

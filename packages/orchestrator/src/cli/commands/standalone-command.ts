@@ -1,0 +1,32 @@
+import type { Command } from "commander";
+import type { ConfigFlags } from "../../config/config.ts";
+import type { CommandContext } from "../create-program.ts";
+import { exampleCommand } from "./client-command.ts";
+
+const EXAMPLES = [
+  "millrace standalone --dags-folder dags",
+  "millrace standalone --dags-folder dags --db sqlite:/var/lib/millrace/millrace.db --port 8081",
+  'MILLRACE_ADMIN_PASSWORD=… MILLRACE_CONN_KAFKA_DEFAULT=\'{"conn_type": "kafka", …}\' millrace standalone',
+];
+
+export function standaloneCommand({ env }: CommandContext): Command {
+  const collect = (folder: string, folders: readonly string[] | undefined): readonly string[] => [...(folders ?? []), folder];
+  return exampleCommand("standalone", "runs a whole server in one process, on a SQLite file", EXAMPLES)
+    .option("--dags-folder <dir>", "folder of DAG files; may be given more than once (MILLRACE_DAGS_FOLDER, default dags)", collect)
+    .option("--db <url>", "metadata DB: sqlite:FILE (MILLRACE_DB_URL, default sqlite:$MILLRACE_HOME/millrace.db)")
+    .option("--host <host>", "address to listen on (MILLRACE_HOST, default 127.0.0.1)")
+    .option("--port <port>", "port to listen on, 0 for a free one (MILLRACE_PORT, default 8080)")
+    .option("--home <dir>", "folder of the server's own files (MILLRACE_HOME, default .millrace)")
+    .option("--log-level <level>", "debug, info, warn or error (MILLRACE_LOG_LEVEL, default info)")
+    .option("--log-format <format>", "human or json (MILLRACE_LOG_FORMAT, default human)")
+    .option("--drain <duration>", "how long a stop waits for what is under way (MILLRACE_DRAIN, default 30s)")
+    .option("--min-workers <n>", "worker processes that are always there (MILLRACE_MIN_WORKERS, default 1)")
+    .option("--max-workers <n>", "worker processes at most (MILLRACE_MAX_WORKERS, default the number of cores, at least 2)")
+    .option("--backlog-limit <n>", "waiting runs of one trigger at which it stops pulling (MILLRACE_BACKLOG_LIMIT, default 10000)")
+    .action(async (flags: ConfigFlags) => {
+      const { loadConfig } = await import("../../config/config.ts");
+      const config = loadConfig(env, flags);
+      const { runStandalone } = await import("../standalone/run-standalone.ts");
+      await runStandalone(config);
+    });
+}

@@ -1,0 +1,19 @@
+/** `12 ms`, `3.4 s`, `2 min 5 s`, `1 h 3 min`. */
+export function formatDuration(seconds: number | null): string {
+  if (seconds === null) return "";
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+/** UTC, to the millisecond, as short as a table wants it. */
+export function formatInstant(instant: string | null): string {
+  return instant === null ? "" : instant.replace("T", " ").replace(/(\.\d{3})\d*(Z|\+00:00)$/, "$1Z");
+}
+
+/** One line of JSON, cut to `max` characters. */
+export function previewJson(value: unknown, max: number): string {
+  const text = JSON.stringify(value) ?? "";
+  return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
+}
