@@ -200,7 +200,7 @@ test("a run knows the events that started it, and an event what it did for each 
       run?.id ?? null,
     ]);
   assert.deepEqual(await decide(SEED.hotEvent), [["evaluate_reading", "run", null, SEED.hotRun]]);
-  assert.deepEqual(await decide(SEED.coldEvent), [["evaluate_reading", "filtered", "`payload.celsius > 80.0` was false", null]]);
+  assert.deepEqual(await decide(SEED.coldEvent), [["evaluate_reading", "filtered", "payload.celsius > 80.0 is false", null]]);
   assert.deepEqual(await decide(SEED.alertEvent), []);
 });
 

@@ -135,7 +135,7 @@ function seedEvents(db: Database): void {
     insert.run(id, SEED.readings, SEED.trigger, 1, "0", offset, null, null, null, ...body);
   };
   message(SEED.hotEvent, 100, 1000, 90, [112, 1, 1]);
-  message(SEED.coldEvent, 101, 1000, 20, [112, 3, null, "`payload.celsius > 80.0` was false"]);
+  message(SEED.coldEvent, 101, 1000, 20, [112, 3, null, "payload.celsius > 80.0 is false"]);
   message(SEED.failingEvent, 102, 1000, 95, [112, 1, 4]);
   const outlet = [SEED.hotRun, 1, -1, json({ score: 0.95 }), null, null, null, SEEDED_AT + 2000, json([[0, 6, null]])];
   insert.run(SEED.alertEvent, SEED.alerts, null, null, null, null, ...outlet);
