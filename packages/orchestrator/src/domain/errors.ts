@@ -12,7 +12,7 @@ export const ERRORS = {
   BAD_REQUEST: { status: 400, hint: "see the field that the message names" },
   BAD_PARAMS: { status: 400, hint: "give what the DAG's params schema asks for" },
   BAD_PAYLOAD: { status: 400, hint: "give a payload that passes the asset's schema" },
-  EVENT_NEEDED: { status: 400, hint: "give `--event` with a payload, as the DAG's tasks expect one" },
+  EVENT_NEEDED: { status: 400, hint: "give a payload: `--payload` of `dags trigger`, `--event` of `dags test`, `payload` over REST" },
   UNAUTHENTICATED: { status: 401, hint: "get a token from POST /auth/token and send it as `Authorization: Bearer TOKEN`" },
   TOO_MANY_ATTEMPTS: { status: 429, hint: "wait a minute and try again" },
   FORBIDDEN: { status: 403, hint: "ask for a role that may do this: operator starts runs, admin manages accounts" },

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import type { Command } from "commander";
+import { createProgram } from "../src/cli/create-program.ts";
+import { CLIENT_VARIABLES } from "../src/config/client-config.ts";
+import { loadConfig, OPTIONS } from "../src/config/config.ts";
+import { ERRORS } from "../src/domain/errors.ts";
+import { startApi } from "./api-harness.ts";
+
+const read = (name: string): string => readFileSync(new URL(`../../../docs/reference/${name}`, import.meta.url), "utf8");
+
+/** The cells of the table rows whose first cell matches. */
+function rows(text: string, first: RegExp): string[][] {
+  const lines = text.split("\n").filter((line) => line.startsWith("| "));
+  return lines
+    .map((line) =>
+      line
+        .slice(2, -2)
+        .split(" | ")
+        .map((cell) => cell.trim()),
+    )
+    .filter(([cell]) => first.test(cell!));
+}
+
+test("errors.md has every code, with its status and hint, and no other", () => {
+  const written = rows(read("errors.md"), /^`[A-Z_]+`$/).map(([code, status, , hint]) => [code!.slice(1, -1), Number(status), hint]);
+  const known = Object.entries(ERRORS).map(([code, { status, hint }]) => [code, status, hint]);
+  assert.deepEqual(written, known);
+});
+
+test("configuration.md has every flag and variable, and no other", () => {
+  const text = read("configuration.md");
+  const lines = text.split("\n").filter((line) => /^\| .*`MILLRACE_/.test(line));
+  const written = lines.map((line) => [/`(--[a-z-]+)`/.exec(line)?.[1] ?? null, /`(MILLRACE_[A-Z_]+)`/.exec(line)?.[1]]);
+  assert.deepEqual(
+    written,
+    Object.values(OPTIONS).map(({ flag, variable }) => [flag, variable]),
+  );
+  const { port, host, backlogLimit } = loadConfig({});
+  for (const value of [port, host, backlogLimit]) assert.ok(text.includes(`| \`${value}\` |`), String(value));
+});
+
+test("every flag of configuration.md is one of `millrace standalone`", () => {
+  const standalone = leaves(createProgram({ env: {}, setExitCode: () => undefined })).get("millrace standalone")!;
+  const flags = standalone.options.map(({ long }) => String(long)).toSorted();
+  assert.deepEqual(
+    flags,
+    Object.values(OPTIONS)
+      .flatMap(({ flag }) => flag ?? [])
+      .toSorted(),
+  );
+  for (const { flag, variable } of Object.values(OPTIONS)) {
+    const option = standalone.options.find(({ long }) => long === flag);
+    if (flag !== null) assert.ok(option?.description.includes(variable), `${flag} names ${variable}`);
+  }
+});
+
+test("cli.md has every command and its own options, and no other command", () => {
+  const text = read("cli.md");
+  const documented = rows(text, /^`millrace /).map(([command, what]) => ({ name: /^`([^`]+)`/.exec(command!)![1]!, what: what! }));
+  const commands = leaves(createProgram({ env: {}, setExitCode: () => undefined }));
+  assert.deepEqual(
+    documented.map(({ name }) => name),
+    [...commands.keys()],
+  );
+  for (const { name, what } of documented.filter((row) => row.name !== "millrace standalone")) {
+    for (const { long } of commands.get(name)!.options) {
+      assert.ok(what.includes(`\`${long}\``) || ["--output", "--server", "--token"].includes(long!), `${name} ${long}`);
+    }
+  }
+  for (const variable of Object.values(CLIENT_VARIABLES)) assert.ok(text.includes(`\`${variable}\``));
+});
+
+test("rest.md has every route with its role, and no other", async (t) => {
+  const { address } = await startApi(t);
+  const document = (await (await fetch(`${address}/openapi.json`)).json()) as { paths: Record<string, Record<string, unknown>> };
+  const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  const documented = rows(read("rest.md"), /^`(GET|POST) /).map(([route, role]) => ({ route: route!.slice(1, -1), role: role! }));
+  assert.deepEqual(documented.map(({ route }) => route).toSorted(), [...routes, "GET /openapi.json"].toSorted());
+  for (const { route, role } of documented) {
+    const [method, path] = route.split(" ") as [string, string];
+    const { status } = await fetch(address + path.replaceAll(/\{[^}]+\}/g, "1"), { method });
+    assert.equal(status === 401, role !== "public", route);
+  }
+});
+
+function leaves(command: Command, path = "millrace"): Map<string, Command> {
+  if (command.commands.length === 0) return new Map([[path, command]]);
+  return new Map(command.commands.flatMap((child) => [...leaves(child, `${path} ${child.name()}`)]));
+}
