@@ -38,7 +38,7 @@ export class AssetEventQueries implements AssetEventReads {
     if (matching === null) return NOTHING;
     const order = page.order === "descending" ? "desc" : "asc";
     const [rows, { total }] = await Promise.all([
-      withNames(matching.orderBy("asset_event.id", order).limit(page.limit).offset(page.offset)).execute(),
+      withNames(matching.where("asset_event.id", ">=", 0).orderBy("asset_event.id", order).limit(page.limit).offset(page.offset)).execute(),
       matching.select(({ fn }) => fn.countAll<number>().as("total")).executeTakeFirstOrThrow(),
     ]);
     return { rows: await this.#toEvents(rows), total };
@@ -86,10 +86,8 @@ export class AssetEventQueries implements AssetEventReads {
     if (source === null) return null;
     const created = source?.created ?? filter.created;
     const ids = await findIdRange(this.#db, "asset_event", created);
-    let query: EventQuery = this.#db
-      .selectFrom("asset_event")
-      .where("asset_event.id", ">=", ids.from)
-      .where("asset_event.id", "<", ids.before);
+    let query: EventQuery = this.#db.selectFrom("asset_event");
+    if (!ids.isAll) query = query.where("asset_event.id", ">=", ids.from).where("asset_event.id", "<", ids.before);
     if (filter.assetId !== undefined) query = query.where("asset_id", "=", filter.assetId);
     if (filter.namePart !== undefined) query = query.where("asset_id", "in", this.#assetsNamed(filter.namePart));
     if (source !== undefined) query = query.where(source.condition);

@@ -64,6 +64,7 @@ export class DagRunQueries implements DagRunReads {
 
   async #page(filter: DagRunFilter, page: PageRequest, dag: number | undefined, ids: IdRange): Promise<readonly DagRunRead[]> {
     const rows = await afterId(this.#select(filter, dag, ids), filter.afterId, page.order)
+      .where("id", ">=", ids.from)
       .selectAll()
       .orderBy("id", page.order === "descending" ? "desc" : "asc")
       .limit(page.limit)
@@ -75,7 +76,8 @@ export class DagRunQueries implements DagRunReads {
   #select(filter: DagRunFilter, dag: number | undefined, ids: IdRange): RunQuery<{}> {
     const { states, runTypes } = filter;
     const codes = states?.map((state) => DAG_RUN_STATE_CODES[state]);
-    let query: RunQuery<{}> = this.#db.selectFrom("dag_run").where("id", ">=", ids.from).where("id", "<", ids.before);
+    let query: RunQuery<{}> = this.#db.selectFrom("dag_run");
+    if (!ids.isAll) query = query.where("id", ">=", ids.from).where("id", "<", ids.before);
     if (dag !== undefined) query = query.where("dag", "=", dag);
     if (codes !== undefined) query = query.where("state", "in", codes);
     if (codes?.every((code) => code < ACTIVE_LIMIT)) query = query.where("id", "in", this.#activeIds(dag));

@@ -2,10 +2,11 @@ import { type Kysely, sql } from "kysely";
 import type { TimeRange } from "../../domain/reads.ts";
 import type { Database } from "../../domain/tables.ts";
 
-/** Ids from `from` to `before`, exclusive. */
+/** Ids from `from` to `before`, exclusive. `isAll`: no bound was asked for, and a count is quicker without one (1 ms, not 100, for a million rows). */
 export interface IdRange {
   readonly from: number;
   readonly before: number;
+  readonly isAll: boolean;
 }
 
 // A server's clock may have been set back between two commits; rows this far out of order are still found.
@@ -20,7 +21,7 @@ type TimedTable = "asset_event" | "dag_run" | "dead_letter";
 export async function findIdRange(db: Kysely<Database>, table: TimedTable, range: TimeRange | undefined): Promise<IdRange> {
   const from = range?.from === undefined ? 0 : await firstCreatedSince(db, table, range.from - CLOCK_SLACK_MS);
   const before = range?.before === undefined ? Number.MAX_SAFE_INTEGER : await firstCreatedSince(db, table, range.before + CLOCK_SLACK_MS);
-  return { from, before };
+  return { from, before, isAll: range?.from === undefined && range?.before === undefined };
 }
 
 async function firstCreatedSince(db: Kysely<Database>, table: TimedTable, at: number): Promise<number> {
