@@ -239,7 +239,7 @@ test("dags trigger starts a run, with params or a payload from a file or standar
   const end = server.db.prepare("UPDATE dag_run SET state = 11, started_at = ?, ended_at = ?, error = 'boom' WHERE custom_run_id = 'r3'");
   while (end.run(SEEDED_AT, SEEDED_AT + 1000).changes === 0) await new Promise(setImmediate);
   const failed = await waiting;
-  assert.deepEqual([failed.code, failed.out], [1, "r3  failed after 1.0 s\nboom `millrace runs show by_hand r3`\n"]);
+  assert.deepEqual([failed.code, failed.out], [1, "r3  failed after 1.0 s\nboom\nsee `millrace runs show by_hand r3`\n"]);
 });
 
 test("another server is named by --server and --token, or by the environment", async (t) => {

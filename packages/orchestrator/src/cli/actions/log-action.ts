@@ -66,7 +66,8 @@ async function printPages(
 
 const LEVEL_COLORS = { error: "red", warn: "yellow", debug: "gray" } as const;
 
-function formatLine({ timestamp, event, level, ...fields }: LogPageBody["content"][number]): string {
+function formatLine({ timestamp, event, level, ...more }: LogPageBody["content"][number]): string {
+  const fields = Object.fromEntries(Object.entries(more).filter(([name, value]) => name !== "stream" || value !== "stdout"));
   const color = level in LEVEL_COLORS ? LEVEL_COLORS[level as keyof typeof LEVEL_COLORS] : undefined;
   const label = level.toUpperCase().padEnd(5);
   const shown = color === undefined ? label : styleText(color, label, { stream: process.stdout });

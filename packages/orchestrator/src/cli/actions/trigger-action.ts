@@ -45,6 +45,6 @@ async function waitForEnd(client: ApiClient, run: DagRunBody): Promise<DagRunBod
 
 function describe(run: DagRunBody): string {
   const end = run.duration === null ? "" : ` after ${formatDuration(run.duration)}`;
-  const more = run.state === "failed" ? `\n${run.error ?? "see"} \`millrace runs show ${run.dag_id} ${run.dag_run_id}\`` : "";
-  return `${run.dag_run_id}  ${colorState(run.state)}${end}${more}`;
+  const more = run.state === "failed" ? [run.error, `see \`millrace runs show ${run.dag_id} ${run.dag_run_id}\``] : [];
+  return [`${run.dag_run_id}  ${colorState(run.state)}${end}`, ...more].filter((line) => line !== null).join("\n");
 }
