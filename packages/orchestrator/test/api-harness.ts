@@ -37,6 +37,7 @@ export interface ApiHarness {
   readonly logged: () => string;
   readonly accounts: SqliteAccountStore;
   setHealth(health: EngineHealth): void;
+  stop(deadlineMs: number): Promise<void>;
   tokenOf(role: Role): Promise<string>;
   /** As an admin unless told otherwise; a JSON answer must be what /openapi.json says. */
   get(path: string, headers?: Record<string, string>): Promise<Answer>;
@@ -103,6 +104,7 @@ export async function startApi(t: TestContext): Promise<ApiHarness> {
     logged,
     accounts,
     setHealth: (next) => void (health = next),
+    stop: (deadlineMs) => api.stop({ deadlineMs }),
     tokenOf,
     get: (path, headers) => call(path, {}, headers),
     post: (path, body, headers) =>

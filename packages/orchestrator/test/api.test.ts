@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { test } from "node:test";
 import { createApi } from "../src/api/create-api.ts";
 import { systemClock } from "../src/domain/clock.ts";
@@ -239,6 +241,22 @@ test("a fault of our own is a 500 that shows nothing, and the log has the cause"
   const { status, body } = await api.get("/api/v2/deadLetters");
   assert.deepEqual([status, body.code], [500, "DB_UNREADABLE"]);
   assert.match(api.logged(), /no such table: dead_letter/);
+});
+
+test("a stop cuts off a request that does not end", async (t) => {
+  const api = await startApi(t);
+  const { hostname, port } = new URL(api.address);
+  const socket = connect(Number(port), hostname);
+  await once(socket, "connect");
+  socket.write(
+    "POST /auth/token HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 100\r\n\r\n",
+  );
+  // The server asks for the body, so the request is under way.
+  await once(socket, "data");
+  const closed = once(socket, "close");
+  await api.stop(0);
+  await closed;
+  await assert.rejects(fetch(api.address));
 });
 
 test("a port in use and a host of another machine are refused by their option", async (t) => {

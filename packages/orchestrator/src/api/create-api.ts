@@ -21,6 +21,7 @@ import { watcherRoutes } from "./routes/watcher-routes.ts";
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 // Airflow allows run ids of 250 characters.
 const MAX_PARAM_LENGTH = 500;
+const STOP_DEADLINE_MS = 5_000;
 
 export interface Api {
   /**
@@ -28,8 +29,11 @@ export interface Api {
    * @throws {MillraceError} PORT_IN_USE, CONFIG_INVALID for a host that is not this machine's
    */
   start(host: string, port: number): Promise<void>;
-  /** Takes no more requests and answers those under way. A stop before the start and a second one are harmless. */
-  stop(): Promise<void>;
+  /**
+   * Takes no more requests and answers those under way; what is left after the deadline (5 s unless told) is cut off.
+   * A stop before the start and a second one are harmless.
+   */
+  stop(options?: { readonly deadlineMs?: number }): Promise<void>;
   /** `http://127.0.0.1:8080`; empty before the start. */
   readonly address: string;
 }
@@ -51,7 +55,11 @@ export async function createApi(context: ApiContext): Promise<Api> {
     start: async (host, port) => {
       address = await listen(app, host, port);
     },
-    stop: async () => app.close(),
+    stop: async ({ deadlineMs = STOP_DEADLINE_MS } = {}) => {
+      const cancel = context.clock.after(deadlineMs, () => app.server.closeAllConnections());
+      await app.close();
+      cancel();
+    },
     get address() {
       return address;
     },
