@@ -54,7 +54,7 @@ export async function startMillrace(options: SystemOptions): Promise<SystemUnder
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as Answer;
   };
-  await poll(async () => (await get<{ watchers: { state: string }[] }>("/watchers")).watchers.every(({ state }) => state === "streaming"));
+  await poll(async () => (await get<{ watchers: { health: { state: string } }[] }>("/watchers")).watchers.every(({ health }) => health.state === "streaming"));
   return {
     name: "millrace",
     pid: child.pid!,
