@@ -1,0 +1,132 @@
+import { randomUUID } from "node:crypto";
+import { Admin, Consumer, Producer, stringDeserializers } from "@platformatic/kafka";
+import { ALERTS, type Broker, examplePath, READINGS } from "./broker.ts";
+import { DemoError } from "./demo-error.ts";
+
+type Connection = {
+  readonly clientId: string;
+  readonly bootstrapBrokers: string[];
+  readonly retries: number;
+  readonly connectTimeout: number;
+};
+type Position = { readonly topic: string; readonly partition: number; readonly offset: bigint };
+
+const PARTITIONS = 3;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/** A cluster that runs already. Its topics are made where they are missing, and stay. */
+export class KafkaBroker implements Broker {
+  readonly kind = "Kafka topic";
+  readonly dagFile = examplePath("iot-alert/kafka.ts");
+  readonly dagId = "iot_alert_kafka";
+  readonly environment: Readonly<Record<string, string>>;
+  readonly #connection: Connection;
+  readonly #producer: Producer;
+  readonly #from: readonly Position[];
+  /** The server's: it goes with the demo, as the server's files do. */
+  readonly #group = newGroup();
+
+  private constructor(connection: Connection, from: readonly Position[]) {
+    this.#connection = connection;
+    this.#from = from;
+    this.#producer = new Producer({ ...connection, idempotent: true, retries: 3 });
+    const extra = { "bootstrap.servers": connection.bootstrapBrokers.join(","), "group.id": this.#group };
+    this.environment = { MILLRACE_CONN_KAFKA_DEFAULT: JSON.stringify({ conn_type: "kafka", extra }) };
+  }
+
+  /** @throws {DemoError} where no broker answers at `address`, as `host:port` */
+  static async connect(address: string): Promise<KafkaBroker> {
+    const connection = {
+      clientId: "millrace-demo",
+      bootstrapBrokers: [address],
+      retries: 0,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      timeout: 15_000,
+    };
+    try {
+      await createTopics(connection);
+      return new KafkaBroker(connection, await endOf(connection, ALERTS));
+    } catch (cause) {
+      const reason = innermost(cause).message;
+      throw new DemoError(
+        `no Kafka answered at '${address}': ${reason}`,
+        "give the host:port of a broker that runs and needs no login, such as --kafka localhost:9092",
+        { cause },
+      );
+    }
+  }
+
+  async send(readings: readonly string[]): Promise<void> {
+    const messages = readings.map((value) => ({ topic: READINGS, value: Buffer.from(value) }));
+    await this.#producer.send({ acks: -1, messages });
+  }
+
+  async receive(onAlert: (alert: string) => void, signal: AbortSignal): Promise<void> {
+    const groupId = newGroup();
+    const consumer = new Consumer({ ...this.#connection, retries: true, groupId, deserializers: stringDeserializers });
+    try {
+      const stream = await consumer.consume({
+        topics: [ALERTS],
+        mode: "manual",
+        offsets: [...this.#from],
+        autocommit: false,
+        maxWaitTime: 200,
+      });
+      signal.addEventListener("abort", () => void stream.close(), { once: true });
+      if (signal.aborted) return;
+      for await (const { value } of stream) onAlert(value ?? "");
+    } finally {
+      await consumer.close(true);
+      await this.#deleteGroup(groupId);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#producer.close();
+    await this.#deleteGroup(this.#group);
+  }
+
+  /** A group that cannot be deleted now is forgotten by the broker in time. */
+  async #deleteGroup(group: string): Promise<void> {
+    await withAdmin(this.#connection, (admin) => admin.deleteGroups({ groups: [group] })).catch(() => undefined);
+  }
+}
+
+function newGroup(): string {
+  return `millrace-demo-${randomUUID()}`;
+}
+
+async function createTopics(connection: Connection): Promise<void> {
+  await withAdmin(connection, async (admin) => {
+    const present = await admin.listTopics();
+    const missing = [READINGS, ALERTS].filter((topic) => !present.includes(topic));
+    if (missing.length > 0) await admin.createTopics({ topics: missing, partitions: PARTITIONS, replicas: -1 });
+    await admin.metadata({ topics: [READINGS, ALERTS], forceUpdate: true });
+  });
+}
+
+async function endOf(connection: Connection, topic: string): Promise<readonly Position[]> {
+  const consumer = new Consumer({ ...connection, groupId: newGroup() });
+  try {
+    const ends = (await consumer.listOffsets({ topics: [topic], timestamp: -1n })).get(topic) ?? [];
+    return ends.map((offset, partition) => ({ topic, partition, offset }));
+  } finally {
+    await consumer.close(true);
+  }
+}
+
+async function withAdmin<T>(connection: Connection, use: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = new Admin(connection);
+  try {
+    return await use(admin);
+  } finally {
+    await admin.close();
+  }
+}
+
+/** The client hides causes deep in `errors`. */
+function innermost(error: unknown): Error {
+  if (error instanceof AggregateError && error.errors.length > 0) return innermost(error.errors[0]);
+  if (error instanceof Error && error.cause !== undefined) return innermost(error.cause);
+  return error instanceof Error ? error : new Error(String(error));
+}

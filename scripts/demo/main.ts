@@ -1,0 +1,79 @@
+// `npm start`: Millrace at work on this machine. It uses what any user has: the command line, REST, and the broker's own client.
+import { once as nextEvent } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Broker } from "./broker.ts";
+import { DemoError } from "./demo-error.ts";
+import { KafkaBroker } from "./kafka-broker.ts";
+import { runLive } from "./live.ts";
+import { runOnce } from "./once.ts";
+import { type DemoOptions, HELP, parseOptions } from "./options.ts";
+import { MillraceServer } from "./server.ts";
+import { SqsBroker } from "./sqs-broker.ts";
+import { Terminal } from "./terminal.ts";
+
+const INTERRUPTED = 130;
+const DEATH_KNOWN_WITHIN_MS = 1_000;
+
+/** Aborted by Ctrl-C (no reason of ours) or by a part that ended early (its DemoError). A second Ctrl-C ends at once. */
+function watchForEnd(): AbortController {
+  const ending = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (signal === "SIGINT" && ending.signal.aborted) process.exit(INTERRUPTED);
+      ending.abort();
+    });
+  }
+  return ending;
+}
+
+async function runDemo(options: DemoOptions, terminal: Terminal, ending: AbortController): Promise<number> {
+  const { signal } = ending;
+  const home = mkdtempSync(join(tmpdir(), "millrace-demo-"));
+  const removeHome = (): void => rmSync(home, { recursive: true, force: true });
+  process.once("exit", removeHome);
+  const onEarlyExit = (error: DemoError): void => ending.abort(error);
+  await using broker: Broker = options.kafka === null ? await SqsBroker.start(onEarlyExit) : await KafkaBroker.connect(options.kafka);
+  signal.throwIfAborted();
+  const { dagFile, environment } = broker;
+  await using server = await MillraceServer.start({ dags: [dagFile], home, environment, onEarlyExit, signal });
+  const demo = { broker, server, terminal, signal };
+  try {
+    if (options.isOnce) return (await runOnce({ ...demo, messages: options.messages })) ? 0 : 1;
+    await runLive(demo);
+    return 0;
+  } catch (error) {
+    throw await causeOf(error, signal);
+  }
+}
+
+/** A request that fails because a part died may be known before that death is. */
+async function causeOf(thrown: unknown, signal: AbortSignal): Promise<unknown> {
+  if (thrown instanceof DemoError) return thrown;
+  if (!signal.aborted) await Promise.race([nextEvent(signal, "abort"), delay(DEATH_KNOWN_WITHIN_MS)]);
+  return signal.aborted ? signal.reason : thrown;
+}
+
+async function main(): Promise<number> {
+  const terminal = new Terminal(process.stdout, process.env);
+  const ending = watchForEnd();
+  let options: DemoOptions | null = null;
+  try {
+    options = parseOptions(process.argv.slice(2));
+    if (options !== null) return await runDemo(options, terminal, ending);
+    terminal.line(HELP);
+    return 0;
+  } catch (error) {
+    const reason: unknown = ending.signal.aborted ? ending.signal.reason : error;
+    if (reason instanceof DemoError) {
+      console.error(`${reason.message}\n  hint: ${reason.hint}`);
+      return reason.exitCode;
+    }
+    if (!ending.signal.aborted) throw error;
+    return options?.isOnce === true ? INTERRUPTED : 0;
+  }
+}
+
+process.exit(await main());
