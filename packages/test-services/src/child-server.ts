@@ -76,8 +76,15 @@ export class ChildServer {
   #spawn(): ChildProcess {
     const { file, args, env } = this.#command;
     const output = openSync(join(this.dir, "output.log"), "a");
-    const [command, commandArgs] = existsSync(SETPRIV) ? [SETPRIV, ["--pdeathsig", "KILL", file, ...args]] : [file, [...args]];
-    const child = spawn(command, commandArgs, { cwd: this.dir, env: { ...process.env, ...env }, stdio: ["ignore", output, output] });
+    const hasSetpriv = existsSync(SETPRIV);
+    const [command, commandArgs] = hasSetpriv ? [SETPRIV, ["--pdeathsig", "KILL", file, ...args]] : [file, [...args]];
+    const child = spawn(command, commandArgs, {
+      cwd: this.dir,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", output, output],
+      // In a group of its own Ctrl-C does not reach it: it outlives what drains into it.
+      detached: hasSetpriv,
+    });
     closeSync(output);
     child.unref();
     running.add(child);

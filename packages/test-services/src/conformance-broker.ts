@@ -108,8 +108,11 @@ export function keepDraining(
   const round = async (): Promise<void> => {
     const stream = await kind.open(queue.triggerParams, broker.connection, store.context({ group: `group-${queue.name}` }));
     current = stream;
-    if (!stopping.signal.aborted) await store.drain(stream);
-    await stream.close({ deadlineMs: CLOSE_MS });
+    try {
+      if (!stopping.signal.aborted) await store.drain(stream);
+    } finally {
+      await stream.close({ deadlineMs: stopping.signal.aborted ? CLOSE_MS : 1_000 });
+    }
   };
   const loop = (async () => {
     while (!stopping.signal.aborted) await round().catch(() => new Promise((resolve) => setTimeout(resolve, 50)));

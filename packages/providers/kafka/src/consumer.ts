@@ -9,6 +9,8 @@ import {
 } from "@platformatic/kafka";
 import { hasApiError } from "./error.ts";
 
+const RETRY_DELAY_MS = 250;
+
 type Options = ConsumerOptions<Buffer, Buffer, Buffer, Buffer>;
 type Fetch = FetchOptions<Buffer, Buffer, Buffer, Buffer>;
 type FetchResponse = Awaited<ReturnType<Consumer["fetch"]>>;
@@ -31,9 +33,10 @@ export interface ConsumerHooks {
  */
 export class PositionedConsumer extends Consumer {
   readonly #hooks: ConsumerHooks;
+  #isAbandoned = false;
 
   constructor(options: Options, hooks: ConsumerHooks) {
-    super(options);
+    super({ ...options, retries: true, retryDelay: (client) => (client as unknown as PositionedConsumer).#retryDelay() });
     this.#hooks = hooks;
   }
 
@@ -58,6 +61,18 @@ export class PositionedConsumer extends Consumer {
       else this.#reportOutOfRange(options, error);
       callback(error, response);
     });
+  }
+
+  /** Ends every retry, now and later: the client's own close waits for a broker that may never come back. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.emit("client:close");
+  }
+
+  /** The client listens for its close while it waits, so it is said again after every wait that begins. */
+  #retryDelay(): number {
+    if (this.#isAbandoned) setImmediate(() => this.emit("client:close"));
+    return RETRY_DELAY_MS;
   }
 
   /** The stream goes on at the log's start by itself; what is skipped must not go unsaid. */

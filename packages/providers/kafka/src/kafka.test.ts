@@ -4,6 +4,7 @@ import { test, type TestContext } from "node:test";
 import { MessageStore, eventually, sharedKafka, skipWithout, type KafkaServer } from "@millrace/test-services";
 import type { Connection, TriggerStream } from "@millrace/sdk/provider";
 import type { KafkaTriggerParams } from "./params.ts";
+import { KafkaPublisher } from "./publisher.ts";
 import { openKafkaTrigger } from "./trigger.ts";
 
 const skip = skipWithout("kafka");
@@ -213,6 +214,29 @@ test("two members share a topic, one leaves: every message is stored once", { sk
     store.values.map(Number).toSorted((a, b) => a - b),
     Array.from({ length: 1_500 }, (_, n) => n),
   );
+});
+
+test("a login over SASL/PLAIN reads and publishes", { skip }, async (t) => {
+  const kafka = await sharedKafka();
+  if (kafka.saslUrl === null) return t.skip("the broker was started elsewhere");
+  const topic = await kafka.client.createTopic();
+  const connection: Connection = {
+    id: "kafka_default",
+    connType: "kafka",
+    login: kafka.saslAccount.username,
+    password: kafka.saslAccount.password,
+    extra: { "bootstrap.servers": kafka.saslUrl, "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN" },
+  };
+  const store = new MessageStore();
+  const stream = await openKafkaTrigger({ topics: [topic] }, connection, store.context({ group: newGroup() }));
+  t.after(() => stream.close({ deadlineMs: 0 }));
+  void store.drain(stream);
+  const silent = (): void => {};
+  const publisher = new KafkaPublisher(connection, { debug: silent, info: silent, warn: silent, error: silent });
+  t.after(() => publisher.close());
+  await publisher.publish([{ id: "1", params: { topic }, body: Buffer.from("over SASL"), options: { key: "k", partition: 0 } }]);
+  await eventually(() => assert.deepEqual(store.values, ["over SASL"]));
+  return assert.equal(Buffer.from(store.stored[0]!.key!).toString(), "k");
 });
 
 test("a connection that lacks its servers, or says what is not known, is refused by name", async (t) => {

@@ -24,6 +24,7 @@ export class OffsetCommitter {
   readonly #consumer: Consumer;
   readonly #log: ProviderLog;
   readonly #partitions = new Map<string, PartitionProgress>();
+  readonly #givenUp = new Set<TriggerMessage>();
   #unsettled = 0;
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
@@ -33,7 +34,7 @@ export class OffsetCommitter {
     this.#log = log;
   }
 
-  /** How many were yielded and not settled. */
+  /** How many were yielded and have no outcome yet. */
   get unsettled(): number {
     return this.#unsettled;
   }
@@ -49,15 +50,15 @@ export class OffsetCommitter {
     this.#unsettled += 1;
   }
 
-  /** `retry` has no meaning in a log: the message stays unsettled, and is read again after a reopening. */
+  /** A log cannot send one message again: after a `retry` nothing is committed from there on, and a new stream reads it again. */
   settle(settlements: readonly Settlement[]): void {
     for (const { message, outcome } of settlements) {
-      if (outcome === "retry") continue;
       const progress = this.#partitions.get(keyOf(message));
-      if (progress === undefined || progress.early.has(message)) continue;
-      if (progress.yielded[progress.head] === message) this.#advance(progress);
-      else progress.early.add(message);
+      if (progress === undefined || progress.early.has(message) || this.#givenUp.has(message)) continue;
       this.#unsettled -= 1;
+      if (outcome === "retry") this.#givenUp.add(message);
+      else if (progress.yielded[progress.head] === message) this.#advance(progress);
+      else progress.early.add(message);
     }
     this.#timer ??= setTimeout(() => void this.flush(), COMMIT_INTERVAL_MS).unref();
   }

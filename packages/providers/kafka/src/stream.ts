@@ -15,7 +15,8 @@ const METADATA_INTERVAL_MS = 15_000;
 const LEAVE_TIMEOUT_MS = 3_000;
 const LAST_COMMIT_TIMEOUT_MS = 1_000;
 
-const GROUP = { sessionTimeout: 6_000, heartbeatInterval: 500, rebalanceTimeout: 12_000 } as const;
+/** The client's report of a stall is not used; its timer would keep a process alive after a close without a broker. */
+const GROUP = { sessionTimeout: 6_000, heartbeatInterval: 500, rebalanceTimeout: 12_000, heartbeatStallTimeout: 1_000 } as const;
 const FETCH = {
   minBytes: 1,
   maxWaitTime: 1_000,
@@ -47,7 +48,7 @@ export class KafkaStream implements TriggerStream {
     this.#context = context;
     this.#subject = { servers: options.bootstrapBrokers, topics: subscription.topics };
     this.#logs = new SubscribedLogs(topics, subscription.group, context);
-    const client = { ...options, ...GROUP, groupId: subscription.group, retries: true, retryDelay: 250 };
+    const client = { ...options, ...GROUP, groupId: subscription.group };
     this.#consumer = new PositionedConsumer(client, {
       positions: (asked) => this.#positions(asked),
       isKnown: (topicId) => this.#logs.nameOf(topicId) !== null,
@@ -120,7 +121,10 @@ export class KafkaStream implements TriggerStream {
     this.#wake();
     await this.#untilSettled(deadlineMs);
     if (this.#state === "streaming" && this.#error === null) await inTime(this.#commits.flush(), LAST_COMMIT_TIMEOUT_MS);
-    await inTime(this.#leave(), LEAVE_TIMEOUT_MS);
+    const leaving = this.#leave();
+    if (this.#state === "streaming") await inTime(leaving, LEAVE_TIMEOUT_MS);
+    this.#consumer.abandon();
+    await inTime(leaving, LEAVE_TIMEOUT_MS);
   }
 
   async #leave(): Promise<void> {
