@@ -58,9 +58,12 @@ export class StreamIngest {
   async #take(batch: readonly TriggerMessage[]): Promise<boolean> {
     for (let at = 0; at < batch.length; at += SLICE_SIZE) {
       const slice = at === 0 && batch.length <= SLICE_SIZE ? batch : batch.slice(at, at + SLICE_SIZE);
-      if (!(await this.#waitForRoom()) || !(await this.#ingest(slice))) return false;
+      if (!(await this.#waitForRoom()) || !(await this.#ingest(slice))) {
+        await this.#settle(batch.slice(at), "retry");
+        return false;
+      }
       this.#options.onStored(slice.length);
-      await this.#settle(slice);
+      await this.#settle(slice, "ack");
     }
     return true;
   }
@@ -100,8 +103,8 @@ export class StreamIngest {
     return false;
   }
 
-  async #settle(slice: readonly TriggerMessage[]): Promise<void> {
-    const settlements: Settlement[] = slice.map((message) => ({ message, outcome: "ack" }));
+  async #settle(slice: readonly TriggerMessage[], outcome: Settlement["outcome"]): Promise<void> {
+    const settlements: Settlement[] = slice.map((message) => ({ message, outcome }));
     const settling = this.#stream
       .settle(settlements)
       .catch(this.#options.onSettleError)

@@ -187,8 +187,11 @@ export class TriggerRunner {
   }
 
   #onState(state: StreamState, error?: Error): void {
-    if (state === "reconnecting") this.#reportFailure(error ?? new Error("the connection was lost"), "reconnecting");
-    else if (state !== "connecting" || this.#failures === 0) this.#update({ state });
+    if (state === "reconnecting") {
+      if (this.#health.state !== "reconnecting") this.#update({ reconnects: this.#health.reconnects + 1 });
+      this.#reportFailure(error ?? new Error("the connection was lost"), "reconnecting");
+    }
+    if (state === "streaming" || (state === "connecting" && this.#failures === 0)) this.#update({ state });
     if (state === "streaming") this.#log.info("streaming");
   }
 

@@ -251,6 +251,21 @@ test("a stop stores and acknowledges what was pulled: redelivery is not needed",
   await triggerer.stop();
 });
 
+test("a stop while a stream waits for room does not wait for it", async (t) => {
+  const server = await sharedFauxqs();
+  const queue = await server.createQueue({ attributes: { VisibilityTimeout: "3600" } });
+  const sink = new RecordingSink();
+  sink.room = new Promise(() => {});
+  const { triggerer } = await makeTriggerer(t, sink);
+  triggerer.setSubscriptions([onQueue(1, queue)]);
+  await triggerer.start();
+  await server.send(queue, numbered(20));
+  await eventually(() => assert.equal(healthOf(triggerer, 1).state, "paused"));
+  await triggerer.stop({ deadlineMs: 3_600_000 });
+  assert.equal(sink.store.stored.length, 0);
+  await eventually(async () => assert.equal((await server.count(queue)).visible, 20));
+});
+
 test("a stop before a start, and twice, is harmless; a stopped triggerer stays stopped", async (t) => {
   const sink = new RecordingSink();
   const { triggerer, opened } = await makeTriggerer(t, sink);
