@@ -71,6 +71,8 @@ test("Ctrl-C stops the live demo and all that it started", async (t) => {
   for await (const line of demo.lines) if (/^\d\d:\d\d:\d\d\.\d{3} {2}alert /.test(line)) break;
   const children = childrenOf(demo.process.pid!);
   const home = homeOf(children);
+  // As npm does: the terminal's signal, and npm's.
+  demo.process.kill("SIGINT");
   demo.process.kill("SIGINT");
   assert.equal(await demo.exitCode, 0, demo.output());
   for (const word of ["message", "event", "run"]) assert.match(demo.output(), new RegExp(`^\\d\\d:\\S+ {2}${word} `, "m"));

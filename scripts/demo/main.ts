@@ -15,17 +15,23 @@ import { SqsBroker } from "./sqs-broker.ts";
 import { Terminal } from "./terminal.ts";
 
 const INTERRUPTED = 130;
+/** One Ctrl-C comes twice: from the terminal, and passed on by npm. */
+const SAME_CTRL_C_MS = 500;
 const DEATH_KNOWN_WITHIN_MS = 1_000;
 
 /** Aborted by Ctrl-C (no reason of ours) or by a part that ended early (its DemoError). A second Ctrl-C ends at once. */
 function watchForEnd(): AbortController {
   const ending = new AbortController();
+  let firstAt = Number.POSITIVE_INFINITY;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
-      if (signal === "SIGINT" && ending.signal.aborted) process.exit(INTERRUPTED);
+      if (signal === "SIGINT" && performance.now() - firstAt > SAME_CTRL_C_MS) process.exit(INTERRUPTED);
+      firstAt = Math.min(firstAt, performance.now());
       ending.abort();
     });
   }
+  // Nobody reads any more, as after `npm start | head`.
+  process.stdout.on("error", () => ending.abort());
   return ending;
 }
 
