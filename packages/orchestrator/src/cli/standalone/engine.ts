@@ -1,49 +1,28 @@
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import type { Database } from "better-sqlite3";
 import type { Config } from "../../config/config.ts";
 import { DagLoader } from "../../dag-loader/dag-loader.ts";
-import type { Clock } from "../../domain/clock.ts";
 import type { CommitListener } from "../../domain/committer.ts";
-import type { Connections, Variables } from "../../domain/connections.ts";
 import type { EngineControl } from "../../domain/engine-control.ts";
 import { MillraceError } from "../../domain/errors.ts";
-import type { Log } from "../../domain/log.ts";
 import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
-import type { ActiveRun } from "../../domain/run.ts";
-import { userCodeEnvironment } from "../../domain/user-code-environment.ts";
-import { LocalExecutor } from "../../executors/local/local-executor.ts";
 import { GroupCommitter } from "../../metadata-db/committer.ts";
 import { DefinitionStore } from "../../metadata-db/sqlite/definition-store.ts";
 import { registerProcess } from "../../metadata-db/sqlite/process-store.ts";
 import { SqliteBatchWriter } from "../../metadata-db/sqlite/sqlite-batch-writer.ts";
 import { SqliteOutbox } from "../../metadata-db/sqlite/sqlite-outbox.ts";
-import { SqliteRunStore } from "../../metadata-db/sqlite/sqlite-run-store.ts";
 import { Relay } from "../../relay/relay.ts";
 import { createDagRun } from "../../scheduler/create-dag-run.ts";
-import { Scheduler } from "../../scheduler/scheduler.ts";
+import type { Scheduler } from "../../scheduler/scheduler.ts";
 import { Ingester } from "../../triggerer/ingester.ts";
 import { Triggerer } from "../../triggerer/triggerer.ts";
 import { DefinitionHolder, subscriptionsOf } from "./definition-holder.ts";
+import { makeScheduler, type SchedulerParts } from "./make-scheduler.ts";
 
-export interface EngineOptions {
+export interface EngineOptions extends SchedulerParts {
   readonly config: Config;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly db: Database;
   readonly catalog: ProviderCatalog;
-  readonly connections: Connections;
-  readonly variables: Variables;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly version: string;
-  readonly onRunEnd?: (run: ActiveRun) => void;
 }
 
-const WORKER_ENTRY = fileURLToPath(new URL("../../worker/main.ts", import.meta.url));
-const WORKER_SLOTS = 256;
-const WORKER_HEAP_MB = 2_048;
-const WORKER_MAX_RSS_BYTES = 2 ** 30;
 const ROLES = ["scheduler", "triggerer", "executor", "relay", "api-server"];
 
 /** Every part but the API, in one process on one SQLite file: made here, and joined by nothing but their contracts. */
@@ -78,7 +57,7 @@ export class Engine implements EngineControl {
       instance: store.instance,
     });
     this.definitions = new DefinitionHolder(store, (definitions) => this.triggerer.setSubscriptions(subscriptionsOf(definitions)));
-    this.scheduler = this.#makeScheduler(ownerId);
+    this.scheduler = makeScheduler(options, { ownerId, committer: this.committer, definitions: this.definitions });
     const sink = new Ingester({
       committer: this.committer,
       definitions: () => this.definitions.current,
@@ -119,38 +98,6 @@ export class Engine implements EngineControl {
 
   health(): ReturnType<EngineControl["health"]> {
     return { isReady: this.#isReady, scheduler: this.#isReady, triggerer: this.#isReady, executor: this.#isReady };
-  }
-
-  #makeScheduler(ownerId: number): Scheduler {
-    const { config, db, clock, log, version, environment, connections, variables, onRunEnd } = this.#options;
-    const values = {
-      get: (what: "connection" | "variable", id: string): Promise<unknown> => (what === "connection" ? connections : variables).get(id),
-    };
-    return new Scheduler({
-      committer: this.committer,
-      store: new SqliteRunStore(db),
-      definitions: () => this.definitions.current,
-      findVersion: (id) => this.definitions.findVersion(id),
-      bundlesFolder: join(config.home, "bundles"),
-      ownerId,
-      backlogLimit: config.backlogLimit,
-      clock,
-      log: log.child({ part: "scheduler" }),
-      ...(onRunEnd && { onRunEnd }),
-      executor: (listener) =>
-        new LocalExecutor({
-          command: { entry: WORKER_ENTRY, env: userCodeEnvironment(environment), maxHeapMb: WORKER_HEAP_MB },
-          version,
-          listener,
-          values,
-          clock,
-          log: log.child({ part: "executor" }),
-          minWorkers: config.minWorkers,
-          maxWorkers: config.maxWorkers,
-          slots: WORKER_SLOTS,
-          maxRssBytes: WORKER_MAX_RSS_BYTES,
-        }),
-    });
   }
 
   #makeLoader(): DagLoader {
