@@ -1,7 +1,8 @@
 import type { DagBody, DagDetailsBody, ImportErrorBody, TaskBody, WatcherBody } from "../api-resources.ts";
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
-import { bold, formatFields, formatTable, print } from "../output/print.ts";
+import { describeImportError } from "../output/describe-import-error.ts";
+import { formatFields, formatTable, print } from "../output/print.ts";
 import { apiPath, openClient } from "./open-client.ts";
 
 interface ListOptions extends ClientOptions {
@@ -91,10 +92,9 @@ export async function listImportErrors(context: CommandContext, options: ClientO
   const { import_errors: errors } = await openClient(context, options).get<{ import_errors: ImportErrorBody[] }>("/importErrors", {
     limit: MAX_ROWS,
   });
-  print(options.output, errors, () => (errors.length === 0 ? "every DAG file loads" : errors.map(describeImportError).join("\n\n")));
-}
-
-function describeImportError({ filename, line, column, code, message, hint }: ImportErrorBody): string {
-  const place = [filename, line, line === null ? null : column].filter((part) => part !== null).join(":");
-  return `${bold(place)}  ${code}\n  ${message.replaceAll("\n", "\n  ")}\n  hint: ${hint}`;
+  print(options.output, errors, () =>
+    errors.length === 0
+      ? "every DAG file loads"
+      : errors.map(({ filename, ...error }) => describeImportError({ file: filename, ...error })).join("\n\n"),
+  );
 }

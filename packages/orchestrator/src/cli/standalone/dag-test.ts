@@ -1,0 +1,188 @@
+import { relative } from "node:path";
+import type { Database } from "better-sqlite3";
+import { DagLoader } from "../../dag-loader/dag-loader.ts";
+import type { Committer } from "../../domain/committer.ts";
+import type { LoadPass } from "../../domain/dag-folder.ts";
+import type { DagSnapshot } from "../../domain/dag-snapshot.ts";
+import type { AssetEntry } from "../../domain/definitions.ts";
+import { MillraceError } from "../../domain/errors.ts";
+import type { ExecutorListener } from "../../domain/executor.ts";
+import { prepareEntry } from "../../domain/ingest.ts";
+import type { IngestEntry } from "../../domain/ingest-unit.ts";
+import type { ActiveRun } from "../../domain/run.ts";
+import { GroupCommitter } from "../../metadata-db/committer.ts";
+import { DefinitionStore } from "../../metadata-db/sqlite/definition-store.ts";
+import { openDatabase } from "../../metadata-db/sqlite/open-database.ts";
+import { registerProcess } from "../../metadata-db/sqlite/process-store.ts";
+import { SqliteBatchWriter } from "../../metadata-db/sqlite/sqlite-batch-writer.ts";
+import { createDagRun } from "../../scheduler/create-dag-run.ts";
+import type { Scheduler } from "../../scheduler/scheduler.ts";
+import { examplePayload } from "../output/example-payload.ts";
+import { TestReport } from "../output/test-report.ts";
+import { DefinitionHolder } from "./definition-holder.ts";
+import { discoverProviders } from "./discover-providers.ts";
+import { makeScheduler, type SchedulerParts } from "./make-scheduler.ts";
+
+export interface DagTestOptions extends Omit<SchedulerParts, "config" | "db" | "onRunEnd"> {
+  /** A folder of its own, for bundles. */
+  readonly home: string;
+  /** Absolute. */
+  readonly file: string;
+  readonly print: (line: string) => void;
+}
+
+const BACKLOG_LIMIT = 10;
+/** Of the message: no watcher brought it. */
+const NO_TRIGGER_ID = 0;
+
+/** The real loader, committer, scheduler and one worker, on a database in memory: for one run of one DAG. */
+export class DagTest {
+  readonly #options: DagTestOptions;
+  readonly #db: Database;
+  readonly #committer: GroupCommitter;
+  readonly #definitions: DefinitionHolder;
+  readonly #scheduler: Scheduler;
+  readonly #ended = Promise.withResolvers<ActiveRun>();
+  #loader: DagLoader | null = null;
+  #report: TestReport | null = null;
+  #runId: number | null = null;
+  #stopped: Promise<void> | null = null;
+
+  constructor(options: DagTestOptions) {
+    this.#options = options;
+    const { clock, log, home } = options;
+    this.#db = openDatabase(":memory:");
+    const ownerId = registerProcess(this.#db, ["scheduler", "executor"], clock.now());
+    this.#committer = new GroupCommitter({
+      writer: new SqliteBatchWriter(this.#db, ownerId),
+      clock,
+      log,
+      listener: { onRuns: (runs) => this.#admit(runs), onOutbox: () => undefined },
+    });
+    this.#definitions = new DefinitionHolder(new DefinitionStore(this.#db, JSON.stringify), () => undefined);
+    this.#scheduler = makeScheduler(
+      {
+        ...options,
+        db: this.#db,
+        config: { home, minWorkers: 1, maxWorkers: 1, backlogLimit: BACKLOG_LIMIT },
+        onRunEnd: (run) => this.#ended.resolve(run),
+      },
+      {
+        ownerId,
+        committer: this.#reporting(this.#committer),
+        definitions: this.#definitions,
+        observe: (listener) => this.#observe(listener),
+      },
+    );
+  }
+
+  /** What the file defines; its definitions are in force from then on. The worker starts meanwhile. */
+  async load(): Promise<LoadPass> {
+    const { home, file, environment, clock, log } = this.#options;
+    const starting = this.#scheduler.start();
+    const catalog = await discoverProviders([file], log);
+    this.#loader = new DagLoader({ folders: [file], home, catalog, environment, clock, log, onPass: async () => undefined });
+    const pass = await this.#loader.loadOne(file);
+    this.#definitions.apply(withoutRetryDelays(pass), clock.now());
+    await starting;
+    return pass;
+  }
+
+  /**
+   * Whether a run was started and succeeded.
+   * @throws {MillraceError} EVENT_NEEDED, BAD_REQUEST, BAD_PARAMS
+   */
+  async run(dag: DagSnapshot, payload: unknown, params: Readonly<Record<string, unknown>>): Promise<boolean> {
+    const { file, clock, print } = this.#options;
+    const report = new TestReport({ dag, definitions: this.#definitions.current, print });
+    this.#report = report;
+    report.begin(relative(process.cwd(), file));
+    const entry = dag.schedule.kind === "none" ? null : this.#prepare(dag.dagId, dag.schedule.asset, payload);
+    if (entry !== null && !reportEntry(report, entry)) return false;
+    if (entry === null || Object.keys(params).length > 0) await this.#createRun(dag.dagId, payload, params);
+    else await this.#committer.ingest({ triggerId: NO_TRIGGER_ID, entries: [entry] });
+    const run = await this.#ended.promise;
+    report.end(run.state, clock.now() - run.createdAt);
+    return run.state === "success";
+  }
+
+  /** At once: a task under way is ended with its worker. A second stop is harmless. */
+  async stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    await this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all([this.#loader?.stop(), this.#scheduler.executor.stop()]);
+    await this.#committer.flush();
+    this.#db.close();
+  }
+
+  /** A message with this payload, as its DAG alone would see it. */
+  #prepare(dagId: string, assetName: string, payload: unknown): IngestEntry {
+    const asset = this.#definitions.current.assets.get(assetName)!;
+    if (payload === undefined) {
+      const example = JSON.stringify(examplePayload(asset.snapshot.schema));
+      const message = `DAG '${dagId}' is scheduled on asset '${assetName}': its runs start with an event`;
+      throw new MillraceError("EVENT_NEEDED", message, { hint: `give a payload, like --event '${example}'` });
+    }
+    const alone: AssetEntry = { ...asset, subscribers: asset.subscribers.filter(({ dag }) => dag.dagId === dagId) };
+    const snapshot = { kind: "test", connection: "", params: {} };
+    const value = Buffer.from(JSON.stringify(payload));
+    const message = { identity: null, value, key: null, headers: [], sentAt: null, attributes: {} };
+    return prepareEntry(message, { id: NO_TRIGGER_ID, snapshot, defaultGroup: "", assets: [alone] });
+  }
+
+  async #createRun(dagId: string, payload: unknown, params: Readonly<Record<string, unknown>>): Promise<void> {
+    const event = payload === undefined ? {} : { payload };
+    await createDagRun({ dagId, customRunId: null, logicalDate: null, params, ...event }, this.#definitions.current, this.#committer);
+  }
+
+  /** The first run is the tested one; those that its outlet events would start are not started. */
+  #admit(runs: Parameters<Scheduler["onRuns"]>[0]): void {
+    this.#runId ??= runs[0]?.id ?? null;
+    this.#scheduler.onRuns(runs.filter(({ id }) => id === this.#runId));
+  }
+
+  #reporting(committer: Committer): Committer {
+    return {
+      ingest: async (unit) => committer.ingest(unit),
+      create: async (run) => committer.create(run),
+      recordOutbox: async (outcomes) => committer.recordOutbox(outcomes),
+      startPositions: async (source, starts) => committer.startPositions(source, starts),
+      flush: async () => committer.flush(),
+      write: async (writes) => {
+        this.#report?.writes(writes);
+        return committer.write(writes);
+      },
+    };
+  }
+
+  #observe(scheduler: ExecutorListener): ExecutorListener {
+    return {
+      onLog: (ref, seq, chunk) => scheduler.onLog(ref, seq, chunk),
+      onResult: (ref, result, acknowledge) => scheduler.onResult(ref, result, acknowledge),
+      onRoom: () => scheduler.onRoom(),
+      onStarted: (ref, at) => {
+        this.#report?.started(ref.taskIndex, ref.try);
+        scheduler.onStarted(ref, at);
+      },
+      onLost: (ref, reason) => {
+        this.#report?.lost(ref.taskIndex, reason.text);
+        scheduler.onLost(ref, reason);
+      },
+    };
+  }
+}
+
+/** Retries are made, but nobody waits for them. */
+function withoutRetryDelays(pass: LoadPass): LoadPass {
+  const hurry = (dag: DagSnapshot): DagSnapshot => ({ ...dag, tasks: dag.tasks.map((task) => ({ ...task, retryDelayMs: 0 })) });
+  return { ...pass, files: pass.files.map((file) => ({ ...file, dags: file.dags.map(hurry) })) };
+}
+
+/** True where the message starts a run. */
+function reportEntry(report: TestReport, { events, deadLetters, value }: IngestEntry): boolean {
+  for (const letter of deadLetters) report.deadLetter(letter, value!);
+  return events.map((event) => report.event(event)).includes(true);
+}
