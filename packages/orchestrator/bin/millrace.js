@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { useCompileCache } from "./compile-cache.js";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const isSupported = major === 24 && minor >= 6;
@@ -28,6 +29,7 @@ function runWith(node) {
 }
 
 if (isSupported || (major > 24 && findPinnedNode() === undefined)) {
+  useCompileCache();
   await import("../src/cli/main.ts");
 } else {
   const pinned = findPinnedNode();

@@ -6,6 +6,7 @@ import type { Log } from "../domain/log.ts";
 import type { ProviderCatalog } from "../domain/provider-catalog.ts";
 import type { Service } from "../domain/service.ts";
 import { userCodeEnvironment } from "../domain/user-code-environment.ts";
+import { endBundler } from "./bundle-dag-file.ts";
 import { checkDefinitions, type EvaluatedDagFile } from "./check-definitions.ts";
 import { childArguments } from "./child-arguments.ts";
 import { DagCache } from "./dag-cache.ts";
@@ -135,7 +136,7 @@ export class DagLoader implements Service {
       if ("problem" in result) errors.push({ file: file.file, ...result.problem });
       else good.push({ file, bundle: result.bundle, evaluated: result.evaluated });
     }
-    await this.#evaluator.retire();
+    await Promise.all([this.#evaluator.retire(), endBundler()]);
     const checked = checkDefinitions(good, this.#options.catalog);
     return { files: checked.files, errors: [...errors, ...checked.errors].toSorted((a, b) => (a.file < b.file ? -1 : 1)) };
   }

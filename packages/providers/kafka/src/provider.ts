@@ -1,7 +1,5 @@
 import type { DestinationKind, Provider, TriggerKind } from "@millrace/sdk/provider";
 import { canonicalTrigger, publishSchema, topicSchema, triggerSchema, type KafkaTopicParams, type KafkaTriggerParams } from "./params.ts";
-import { KafkaPublisher } from "./publisher.ts";
-import { openKafkaTrigger } from "./trigger.ts";
 
 const trigger: TriggerKind<KafkaTriggerParams> = {
   params: triggerSchema,
@@ -9,14 +7,15 @@ const trigger: TriggerKind<KafkaTriggerParams> = {
   canonical: canonicalTrigger,
   // Each group reads all of a topic: two triggers take nothing from each other.
   queues: () => [],
-  open: openKafkaTrigger,
+  // The client is loaded when it is first needed: it takes half a second and 50 MB.
+  open: async (params, connection, context) => (await import("./trigger.ts")).openKafkaTrigger(params, connection, context),
 };
 
 const topic: DestinationKind<KafkaTopicParams> = {
   params: topicSchema,
   options: publishSchema,
   lane: (params) => params.topic,
-  openPublisher: async (connection, { log }) => new KafkaPublisher(connection, log),
+  openPublisher: async (connection, { log }) => new (await import("./publisher.ts")).KafkaPublisher(connection, log),
 };
 
 export const provider: Provider = { name: "kafka", connTypes: ["kafka"], triggers: { kafka: trigger }, destinations: { kafka: topic } };

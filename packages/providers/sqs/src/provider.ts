@@ -8,22 +8,21 @@ import {
   type SqsQueueParams,
   type SqsTriggerParams,
 } from "./params.ts";
-import { SqsPublisher } from "./publisher.ts";
-import { openSqsTrigger } from "./trigger.ts";
 
 const trigger: TriggerKind<SqsTriggerParams> = {
   params: triggerSchema,
   sharing: "competing",
   canonical: canonicalTrigger,
   queues: (params) => [canonicalQueueUrl(params.queueUrl)],
-  open: openSqsTrigger,
+  // The client is loaded when it is first needed: it takes 25 MB.
+  open: async (params, connection, context) => (await import("./trigger.ts")).openSqsTrigger(params, connection, context),
 };
 
 const queue: DestinationKind<SqsQueueParams> = {
   params: queueSchema,
   options: publishSchema,
   lane: (params) => canonicalQueueUrl(params.queueUrl),
-  openPublisher: async (connection) => new SqsPublisher(connection),
+  openPublisher: async (connection) => new (await import("./publisher.ts")).SqsPublisher(connection),
 };
 
 export const provider: Provider = { name: "sqs", connTypes: ["aws", "sqs"], triggers: { sqs: trigger }, destinations: { sqs: queue } };

