@@ -47,14 +47,16 @@ export async function startMillrace(options: SystemOptions): Promise<SystemUnder
     },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const address = await readAddress(child.stdout!);
+  const address = await readAddress(child.stdout);
   const token = await logIn(address);
   const get = async <Answer>(path: string): Promise<Answer> => {
     const response = await fetch(`${address}/api/v2${path}`, { headers: { authorization: `Bearer ${token}` } });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as Answer;
   };
-  await poll(async () => (await get<{ watchers: { health: { state: string } }[] }>("/watchers")).watchers.every(({ health }) => health.state === "streaming"));
+  await poll(async () =>
+    (await get<{ watchers: { health: { state: string } }[] }>("/watchers")).watchers.every(({ health }) => health.state === "streaming"),
+  );
   return {
     name: "millrace",
     pid: child.pid!,

@@ -197,7 +197,10 @@ test("Kafka: ten kills, every record has one event and one finished run", { time
       );
       for (const [name, offset] of await kafka.client.committed(group)) {
         const partition = name.slice(topic.length + 1);
-        assert.ok(Number(offset) <= stored.get(partition)!, `partition ${partition}: committed ${offset}, stored up to ${stored.get(partition)}`);
+        assert.ok(
+          Number(offset) <= stored.get(partition)!,
+          `partition ${partition}: committed ${offset}, stored up to ${stored.get(partition)}`,
+        );
       }
     },
   });

@@ -24,7 +24,6 @@ export const RUN_TYPE_CODES = { asset_triggered: 0, scheduled: 1, manual: 2, bac
 export type RunType = keyof typeof RUN_TYPE_CODES;
 
 export const OUTBOX_STATE_CODES = { pending: 0, sent: 10, rejected: 11 } as const;
-export type OutboxState = keyof typeof OUTBOX_STATE_CODES;
 
 function invert<Name extends string>(codes: Readonly<Record<Name, number>>): ReadonlyMap<number, Name> {
   return new Map((Object.entries(codes) as [Name, number][]).map(([name, code]) => [code, name]));
@@ -45,5 +44,3 @@ export const readDagRunState = reader("dag run state", DAG_RUN_STATE_CODES);
 export const readTaskInstanceState = reader("task instance state", TASK_INSTANCE_STATE_CODES);
 /** @throws {Error} for a code this version does not know. */
 export const readRunType = reader("run type", RUN_TYPE_CODES);
-/** @throws {Error} for a code this version does not know. */
-export const readOutboxState = reader("outbox state", OUTBOX_STATE_CODES);

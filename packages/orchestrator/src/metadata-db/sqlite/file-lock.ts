@@ -25,7 +25,8 @@ export function lockDatabase(file: string): FileLock {
   } catch (error) {
     lock?.close();
     const { code, message } = error as { code?: string; message: string };
-    if (code === "SQLITE_BUSY") throw new MillraceError("DB_LOCKED", `another Millrace server uses the database '${file}'`, { cause: error });
+    if (code === "SQLITE_BUSY")
+      throw new MillraceError("DB_LOCKED", `another Millrace server uses the database '${file}'`, { cause: error });
     throw new MillraceError("DB_UNREADABLE", `cannot write the lock file '${lockFile}' of the database: ${message}`, { cause: error });
   }
 }
