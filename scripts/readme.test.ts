@@ -1,0 +1,156 @@
+// What the README, the guides and the examples' pages say is tried out: their code, their commands, their links.
+import { strict as assert } from "node:assert";
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, relative } from "node:path";
+import { test, type TestContext } from "node:test";
+import { z } from "zod";
+import { checkPredicate, compilePredicate } from "../packages/orchestrator/src/domain/cel.ts";
+import { type MarkdownBlock, markdownBlocks } from "./markdown-blocks.ts";
+import { startExample } from "./start-example.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const MILLRACE = join(ROOT, "packages/orchestrator/bin/millrace.js");
+const PAGES = globSync(["README.md", "CONTRIBUTING.md", "docs/**/*.md", "examples/*/README.md", "packages/*/README.md"], { cwd: ROOT });
+const TRIED_PAGES = PAGES.filter((page) => /^(README|docs\/guides\/|examples\/)/.test(page));
+
+function blocksOf(page: string, language: string): readonly MarkdownBlock[] {
+  return markdownBlocks(join(ROOT, page)).filter((block) => block.language === language);
+}
+
+/** A project of the pages' snippets, one file each. */
+function snippetProject(t: TestContext): { readonly folder: string; readonly files: readonly string[] } {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-pages-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  mkdirSync(join(folder, "dags"));
+  writeFileSync(join(folder, "package.json"), `{ "type": "module" }`);
+  const files = TRIED_PAGES.flatMap((page) =>
+    blocksOf(page, "ts").map(({ text, line }) => {
+      const file = `dags/${page.replaceAll(/[/.]/g, "-")}-${line}.ts`;
+      writeFileSync(join(folder, file), text);
+      return file;
+    }),
+  );
+  return { folder, files };
+}
+
+test("the pages' TypeScript is what the compiler accepts", (t) => {
+  const { folder, files } = snippetProject(t);
+  assert.ok(files.length >= 5);
+  const config = {
+    extends: join(ROOT, "tsconfig.json"),
+    compilerOptions: { typeRoots: [join(ROOT, "node_modules/@types")] },
+    include: ["dags"],
+    exclude: [],
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+  const { status, stdout } = spawnSync(join(ROOT, "node_modules/.bin/tsc"), ["--noEmit", "-p", folder], { encoding: "utf8" });
+  assert.equal(status, 0, stdout);
+});
+
+test("the pages' DAGs load, together", async (t) => {
+  const { folder, files } = snippetProject(t);
+  const { server } = await startExample(t, relative(join(ROOT, "examples"), join(folder, "dags")), {}, { needsWatchers: false });
+  const { total_entries: dags } = await server.get<{ total_entries: number }>("/dags");
+  assert.ok(dags >= files.length, `${dags} DAGs from ${files.length} snippets`);
+});
+
+test("the README's smallest DAG is examples/hello-sqs", () => {
+  const example = readFileSync(join(ROOT, "examples/hello-sqs/hello-sqs.ts"), "utf8");
+  assert.ok(blocksOf("README.md", "ts").some(({ text }) => text === example));
+});
+
+test("the README's DAG alerts as it says", (t) => {
+  const { folder, files } = snippetProject(t);
+  const [first] = files.filter((file) => basename(file).startsWith("README"));
+  const event = JSON.stringify({ sensor: "oven-3", celsius: 90 });
+  const run = spawnSync(process.execPath, [MILLRACE, "dags", "test", join(folder, first!), "--event", event], { encoding: "utf8" });
+  assert.equal(run.status, 0, run.stderr);
+  assert.match(run.stdout, /alert.*publishes.*"risk":0\.75/);
+});
+
+/** `cd`, comments and what is typed before a command (`NAME=value`) aside: the commands of a shell block, one a line. */
+function commandsOf({ text }: MarkdownBlock): readonly string[] {
+  return text
+    .replaceAll("\\\n", " ")
+    .split(/\n|&&/)
+    .map((line) => line.trim().replace(/^([A-Z_]+=\S+ +)+/, ""))
+    .filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+function helpOf(words: readonly string[]): string {
+  const { status, stdout } = spawnSync(process.execPath, [MILLRACE, ...words, "--help"], { encoding: "utf8" });
+  assert.equal(status, 0, `there is no command 'millrace ${words.join(" ")}'`);
+  return stdout;
+}
+
+const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: Record<string, string> };
+
+function checkCommand(command: string): void {
+  const [program = "", ...words] = command.split(/ +/);
+  if (program === "npm") {
+    const name = words[0] === "run" ? words[1]! : words[0]!;
+    assert.ok(name === "ci" || name in scripts, `there is no npm script for '${command}'`);
+  } else if (program === "npx") {
+    assert.equal(words.shift(), "millrace", command);
+    const names = words.slice(0, words[0] === "standalone" ? 1 : 2);
+    const help = helpOf(names);
+    assert.ok(help.includes(`millrace ${names.join(" ")}`), `there is no command '${command}'`);
+    for (const option of command.matchAll(/ (--[a-z-]+)/g))
+      assert.ok(help.includes(`  ${option[1]} `), `${command}: no option ${option[1]}`);
+  } else {
+    assert.ok(["curl", "export"].includes(program), `a page names a command that is not known here: ${command}`);
+  }
+}
+
+test("the commands that pages name exist, with their options", () => {
+  const commands = TRIED_PAGES.flatMap((page) => blocksOf(page, "sh").flatMap(commandsOf));
+  assert.ok(commands.length > 15);
+  for (const command of new Set(commands)) checkCommand(command);
+});
+
+test("links between pages lead somewhere", () => {
+  const dead = PAGES.flatMap((page) => {
+    const text = readFileSync(join(ROOT, page), "utf8").replaceAll(/^```.*?^```$/gms, "");
+    const targets = [...text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map((match) => match[1]!).filter((target) => !/^https?:/.test(target));
+    return targets.filter((target) => !existsSync(join(ROOT, dirname(page), target))).map((target) => `${page}: ${target}`);
+  });
+  assert.deepEqual(dead, []);
+});
+
+const orderSchema = z.toJSONSchema(
+  z.object({
+    id: z.string(),
+    total: z.number(),
+    country: z.string().optional(),
+    tags: z.array(z.string()),
+    items: z.array(z.object({ sku: z.string(), count: z.number() })),
+  }),
+  { io: "input" },
+);
+
+/** Rows of the tables whose first heading is `expression`: its first two cells, without backticks. */
+function expressionRows(second: string): readonly (readonly [string, string])[] {
+  const text = readFileSync(join(ROOT, "docs/guides/filters.md"), "utf8");
+  const table = text.slice(text.indexOf(`| expression | ${second} |`)).split("\n\n")[0]!;
+  const rows = [...table.matchAll(/^\| `(.+?)` \| (.+?) \|$/gm)];
+  return rows.map((row) => [row[1]!.replaceAll("\\|", "|"), row[2]!.replaceAll("`", "")]);
+}
+
+test("the filters' guide says what is true", () => {
+  const payload = JSON.parse(blocksOf("docs/guides/filters.md", "json")[0]!.text) as unknown;
+  const rows = expressionRows("remark");
+  assert.ok(rows.length > 10);
+  for (const [expression] of rows) {
+    assert.equal(checkPredicate(expression, orderSchema), null, expression);
+    assert.equal(compilePredicate(expression)({ payload, headers: { kind: "order" }, key: "k1", asset: "orders" }), true, expression);
+  }
+});
+
+test("the filters' guide says what is refused", () => {
+  const rows = expressionRows("message");
+  assert.equal(rows.length, 4);
+  for (const [expression, message] of rows) assert.ok(checkPredicate(expression, orderSchema)?.includes(message), expression);
+});
