@@ -51,3 +51,35 @@ for (const format of ["json", "human"] as const) {
     assert.match(text(), /\[circular\]/);
   });
 }
+
+test("a human line tells an error as a code, a sentence and what to do, without its stack", () => {
+  const { log, text } = logTo("human");
+  const error = new MillraceError("CONNECTION_INVALID", "connection 'x': no password", { cause: new Error("deep"), hint: "give one" });
+  log.warn("cannot open", { error, trigger: 7 });
+  assert.match(text(), /WARN: cannot open: CONNECTION_INVALID: connection 'x': no password \(give one\) \{"trigger":7\}\n$/);
+});
+
+test("what the message tells already is not told twice", () => {
+  const { log, text } = logTo("human");
+  log.warn("E: no password", { error: Object.assign(new Error("no password"), { code: "E", hint: "give one" }) });
+  log.error("a.ts:3: expected ')'", { hint: "correct the line" });
+  assert.match(text(), /WARN: E: no password \(give one\)\n.*ERROR: a\.ts:3: expected '\)' \(correct the line\)\n$/);
+});
+
+test("an error nobody foresaw shows where it came from; at level debug every error does", () => {
+  const { log, text } = logTo("human");
+  log.warn("lost", { error: new Error("the connection was lost") });
+  assert.doesNotMatch(text(), / at /);
+  log.warn("oops", { error: new TypeError("x is not a function") });
+  assert.match(text(), /oops: x is not a function\n *TypeError: x is not a function\n +at /);
+  const debug = logTo("human", "debug");
+  debug.log.warn("known", { error: new MillraceError("USAGE", "no", { cause: new Error("deep") }) });
+  assert.match(debug.text(), /MillraceError: no\n +at [^]*cause: Error: deep/);
+});
+
+test("a JSON line keeps an error's fields apart", () => {
+  const { log, text } = logTo("json");
+  log.warn("cannot open", { error: new MillraceError("USAGE", "no", { hint: "do this" }) });
+  const { message, error } = JSON.parse(text());
+  assert.deepEqual([message, error.code, error.message, error.hint], ["cannot open", "USAGE", "no", "do this"]);
+});
