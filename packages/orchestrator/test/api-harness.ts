@@ -44,7 +44,7 @@ export interface ApiHarness {
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
 }
 
-const HEALTHY: EngineHealth = { isReady: true, scheduler: true, triggerer: true, executor: true };
+const HEALTHY: EngineHealth = { isReady: true, loader: true, scheduler: true, triggerer: true, executor: true };
 const TRIGGER_HEALTH: TriggerHealth = {
   triggerId: SEED.trigger,
   state: "streaming",

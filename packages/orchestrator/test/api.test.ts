@@ -27,7 +27,7 @@ test("health is 200 once runs can start and 503 before, without a token; so is t
   const api = await startApi(t);
   const { status, body } = await api.get("/api/v2/monitor/health", { authorization: "" });
   assert.deepEqual([status, body.scheduler.status, body.metadatabase.status], [200, "healthy", "healthy"]);
-  api.setHealth({ isReady: false, scheduler: false, triggerer: false, executor: false });
+  api.setHealth({ isReady: false, loader: false, scheduler: false, triggerer: false, executor: false });
   const before = await api.get("/api/v2/monitor/health");
   assert.deepEqual([before.status, before.body.triggerer], [503, { status: "unhealthy", latest_triggerer_heartbeat: null }]);
   assert.deepEqual((await api.get("/api/v2/version", { authorization: "" })).body, { version: "9.9.9", git_version: null });
@@ -265,7 +265,7 @@ test("a port in use and a host of another machine are refused by their option", 
   t.after(() => reader.close());
   const engine = {
     createDagRun: () => Promise.reject(new Error("not asked")),
-    health: () => ({ isReady: true, scheduler: true, triggerer: true, executor: true }),
+    health: () => ({ isReady: true, loader: true, scheduler: true, triggerer: true, executor: true }),
   };
   const log = createLog({ level: "error", format: "json" });
   const context = {

@@ -22,6 +22,8 @@ export interface CreatedDagRun {
 export interface EngineHealth {
   /** Runs can start. */
   readonly isReady: boolean;
+  /** The DAG files were loaded once; from then on changes are. */
+  readonly loader: boolean;
   readonly scheduler: boolean;
   readonly triggerer: boolean;
   readonly executor: boolean;

@@ -1,4 +1,6 @@
 import { Type } from "typebox";
+import type { Clock } from "../../domain/clock.ts";
+import type { Reads } from "../../domain/reads.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
 import { NullableText } from "../resources/nullable.ts";
 
@@ -12,7 +14,10 @@ const Health = Type.Object({
 });
 const Version = Type.Object({ version: Type.String(), git_version: NullableText });
 
-export function monitorRoutes(app: ApiServer, { engine, version, clock }: ApiContext): void {
+/** A reader that takes longer has too much to do, or is gone. */
+const READ_LIMIT_MS = 2_000;
+
+export function monitorRoutes(app: ApiServer, { reads, engine, version, clock }: ApiContext): void {
   const health = {
     tags: ["Monitor"],
     summary: "200 once runs can start, 503 before",
@@ -20,17 +25,33 @@ export function monitorRoutes(app: ApiServer, { engine, version, clock }: ApiCon
     response: { 200: Health, 503: Health },
   };
   app.get("/api/v2/monitor/health", { config: { role: "public" }, schema: health }, async (_request, reply) => {
-    const { isReady, scheduler, triggerer, executor } = engine.health();
+    const { isReady, loader, scheduler, triggerer, executor } = engine.health();
+    const isReadable = await answers(reads, clock);
     const now = new Date(clock.now()).toISOString();
     const status = (isUp: boolean): { status: string } => ({ status: isUp ? "healthy" : "unhealthy" });
-    return reply.status(isReady ? 200 : 503).send({
-      metadatabase: status(true),
+    return reply.status(isReady && isReadable ? 200 : 503).send({
+      metadatabase: status(isReadable),
       scheduler: { ...status(scheduler), latest_scheduler_heartbeat: scheduler ? now : null },
       triggerer: { ...status(triggerer), latest_triggerer_heartbeat: triggerer ? now : null },
-      dag_processor: { ...status(scheduler), latest_dag_processor_heartbeat: scheduler ? now : null },
+      dag_processor: { ...status(loader), latest_dag_processor_heartbeat: loader ? now : null },
       executor: status(executor),
     });
   });
   const schema = { tags: ["Version"], summary: "The version that answers", security: [], response: { 200: Version } };
   app.get("/api/v2/version", { config: { role: "public" }, schema }, async () => ({ version, git_version: null }));
+}
+
+/** Whether the metadata DB can be read. */
+async function answers(reads: Reads, clock: Clock): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>();
+  const cancel = clock.after(READ_LIMIT_MS, () => late.resolve(false));
+  const read = reads.watchers.list().then(
+    () => true,
+    () => false,
+  );
+  try {
+    return await Promise.race([read, late.promise]);
+  } finally {
+    cancel();
+  }
 }

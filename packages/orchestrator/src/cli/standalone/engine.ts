@@ -1,7 +1,7 @@
-import { mkdirSync } from "node:fs";
 import type { Config } from "../../config/config.ts";
 import { DagLoader } from "../../dag-loader/dag-loader.ts";
 import type { CommitListener } from "../../domain/committer.ts";
+import type { LoadPass } from "../../domain/dag-folder.ts";
 import type { EngineControl } from "../../domain/engine-control.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
@@ -34,8 +34,10 @@ export class Engine implements EngineControl {
   readonly committer: GroupCommitter;
   readonly relay: Relay;
   readonly #options: EngineOptions;
+  readonly #running = { loader: false, scheduler: false, triggerer: false };
   #isReady = false;
   #isStopping = false;
+  #lastPass: LoadPass = { files: [], errors: [] };
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -71,9 +73,12 @@ export class Engine implements EngineControl {
   /** Rescued runs first, then new messages. @throws {MillraceError} DAGS_FOLDER_MISSING */
   async start(): Promise<void> {
     await this.loader.start();
+    this.#running.loader = true;
     await this.scheduler.start();
+    this.#running.scheduler = true;
     await this.relay.start();
     await this.triggerer.start();
+    this.#running.triggerer = true;
     this.#isReady = true;
   }
 
@@ -82,6 +87,7 @@ export class Engine implements EngineControl {
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#isReady = false;
+    Object.assign(this.#running, { loader: false, scheduler: false, triggerer: false });
     const end = this.#options.clock.monotonic() + deadlineMs;
     const left = (): { deadlineMs: number } => ({ deadlineMs: Math.max(0, end - this.#options.clock.monotonic()) });
     await this.loader.stop();
@@ -97,12 +103,17 @@ export class Engine implements EngineControl {
   }
 
   health(): ReturnType<EngineControl["health"]> {
-    return { isReady: this.#isReady, scheduler: this.#isReady, triggerer: this.#isReady, executor: this.#isReady };
+    const { loader, scheduler, triggerer } = this.#running;
+    return { isReady: this.#isReady, loader, scheduler, triggerer, executor: scheduler };
+  }
+
+  /** The newest picture of the dags folders. */
+  get lastPass(): LoadPass {
+    return this.#lastPass;
   }
 
   #makeLoader(): DagLoader {
     const { config, catalog, environment, clock, log } = this.#options;
-    mkdirSync(config.home, { recursive: true });
     return new DagLoader({
       folders: config.dagsFolders,
       home: config.home,
@@ -112,10 +123,11 @@ export class Engine implements EngineControl {
       log: log.child({ part: "dag-loader" }),
       onPass: async (pass) => {
         this.definitions.apply(pass, clock.now());
-        for (const { file, line, message, hint } of pass.errors)
-          log.error(`${file}${line === null ? "" : `:${line}`}: ${message}`, { hint });
+        this.#lastPass = pass;
+        for (const { file, line, code, message, hint } of pass.errors)
+          log.error(`${file}${line === null ? "" : `:${line}`}: ${code}: ${message}`, { hint });
         const dags = pass.files.reduce((count, { dags: found }) => count + found.length, 0);
-        log.info(`${dags} DAGs loaded from ${pass.files.length} files`, { errors: pass.errors.length });
+        log.info("the DAG files were loaded", { dags, files: pass.files.length, errors: pass.errors.length });
       },
     });
   }
