@@ -1,6 +1,10 @@
 import type { Config } from "../../config/config.ts";
+import type { Log } from "../../domain/log.ts";
 import { createLog } from "../../telemetry/log.ts";
-import { startStandalone } from "./start-standalone.ts";
+import { describeStart } from "./describe-start.ts";
+import { type Standalone, startStandalone } from "./start-standalone.ts";
+
+const EXIT_INTERRUPTED = 130;
 
 /**
  * `millrace standalone`: runs until SIGTERM or SIGINT, which drain and exit 0; a second SIGINT exits at once.
@@ -8,16 +12,42 @@ import { startStandalone } from "./start-standalone.ts";
  */
 export async function runStandalone(config: Config): Promise<void> {
   const log = createLog({ level: config.logLevel, format: config.logFormat });
-  const server = await startStandalone({ config, environment: process.env, log });
-  console.log(`Millrace runs at ${server.address}, with its files in ${config.home}`);
-  if (server.newPassword !== null) console.log(`Log in as admin with the password ${server.newPassword} (shown once; MILLRACE_ADMIN_PASSWORD sets another)`);
-  const isAgain = { SIGINT: false };
+  endAtFault(log);
+  const onNewPassword = (password: string): void =>
+    console.log(`The password of admin is ${password} (made up, and shown only now; MILLRACE_ADMIN_PASSWORD sets another)`);
+  const starting = startStandalone({ config, environment: process.env, log, onNewPassword });
+  drainOnSignal(starting, config.drainMs, log);
+  const server = await starting;
+  console.log(await describeStart(server, config));
+}
+
+/** A signal that comes during the start is heeded after it. */
+function drainOnSignal(starting: Promise<Standalone>, drainMs: number, log: Log): void {
+  let isInterrupted = false;
   const stop = (signal: NodeJS.Signals): void => {
-    if (signal === "SIGINT" && isAgain.SIGINT) process.exit(130);
-    if (signal === "SIGINT") isAgain.SIGINT = true;
-    log.info(`${signal}: finishing what is under way, at most ${config.drainMs} ms; Ctrl-C again ends at once`);
-    void server.stop(config.drainMs).then(() => process.exit(0));
+    if (signal === "SIGINT" && isInterrupted) process.exit(EXIT_INTERRUPTED);
+    isInterrupted ||= signal === "SIGINT";
+    log.info(`${signal}: finishing what is under way, at most ${drainMs} ms; Ctrl-C again ends at once`);
+    // A start that failed is told by whoever waits for it.
+    const drain = async (server: Standalone): Promise<void> => {
+      await server.stop(drainMs);
+      process.exit(0);
+    };
+    void starting.then(drain, () => undefined);
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+}
+
+/** What is stored is safe (P5): the next start goes on from there. */
+function endAtFault(log: Log): void {
+  process.on("uncaughtException", (error: unknown) => {
+    const { name, message, stack = "" } = error instanceof Error ? error : new Error(String(error));
+    const place = /\n\s+at (.*)/.exec(stack)?.[1] ?? "an unknown place";
+    log.error(
+      `INTERNAL: a fault ended the server: ${name}: ${message.split("\n")[0]}, at ${place} (start it again: it goes on from what is stored)`,
+    );
+    log.debug(stack);
+    process.exit(1);
+  });
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { createApi, type Api } from "../../api/create-api.ts";
 import { issueToken } from "../../api/auth/api-token.ts";
 import { ADMIN_NAME, ensureAdmin } from "../../api/auth/ensure-admin.ts";
@@ -7,19 +6,24 @@ import { EnvironmentConnections } from "../../config/connections.ts";
 import { EnvironmentVariables } from "../../config/variables.ts";
 import { systemClock } from "../../domain/clock.ts";
 import type { Log } from "../../domain/log.ts";
+import type { Reads } from "../../domain/reads.ts";
 import type { ActiveRun } from "../../domain/run.ts";
 import { SqliteAccountStore } from "../../metadata-db/sqlite/account-store.ts";
 import { lockDatabase } from "../../metadata-db/sqlite/file-lock.ts";
 import { openDatabase } from "../../metadata-db/sqlite/open-database.ts";
 import { openSqliteReader } from "../../metadata-db/sqlite/reader/open-sqlite-reader.ts";
+import { readVersion } from "../read-version.ts";
 import { removeServerFile, writeServerFile } from "../server-file.ts";
 import { discoverProviders } from "./discover-providers.ts";
 import { Engine } from "./engine.ts";
+import { prepareFiles, protectDatabaseFile } from "./prepare-files.ts";
 
 export interface StandaloneOptions {
   readonly config: Config;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
+  /** Told at once of a password that was made up and stored: it is never shown again, however the start goes on. */
+  readonly onNewPassword: (password: string) => void;
   readonly onRunEnd?: (run: ActiveRun) => void;
 }
 
@@ -27,8 +31,7 @@ export interface Standalone {
   /** `http://127.0.0.1:8080` */
   readonly address: string;
   readonly engine: Engine;
-  /** Made up at the first start, to be shown once; null where there was one or it was given. */
-  readonly newPassword: string | null;
+  readonly reads: Reads;
   /** Finishes what is under way within the deadline. A second stop is harmless. */
   stop(deadlineMs: number): Promise<void>;
 }
@@ -46,12 +49,6 @@ class Cleanup {
   }
 }
 
-/** This version of Millrace. */
-export function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as { version: string };
-  return version;
-}
-
 /**
  * Every part in this process, on one SQLite file that no other server uses.
  * @throws {MillraceError} DB_LOCKED, DB_NEWER, DB_UNREADABLE, DAGS_FOLDER_MISSING, PORT_IN_USE, CONFIG_INVALID
@@ -66,16 +63,14 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
   }
 }
 
-async function build({ config, environment, log, onRunEnd }: StandaloneOptions, cleanup: Cleanup): Promise<Standalone> {
+/** Answers under way get this long, even where the drain took all of its time. */
+const MIN_API_STOP_MS = 1_000;
+
+async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Standalone> {
+  const { config, environment, log, onRunEnd } = options;
   const clock = systemClock;
-  const lock = lockDatabase(config.dbFile);
-  cleanup.add(() => lock.release());
-  const db = openDatabase(config.dbFile);
-  cleanup.add(() => void db.close());
-  const reader = await openSqliteReader(config.dbFile);
-  cleanup.add(() => reader.close());
+  const { db, reads } = await openFiles(config, cleanup);
   const accounts = new SqliteAccountStore(db);
-  const newPassword = await ensureAdmin(accounts, config.adminPassword, clock.now());
   const version = readVersion();
   const engine = new Engine({
     config,
@@ -90,19 +85,35 @@ async function build({ config, environment, log, onRunEnd }: StandaloneOptions, 
     ...(onRunEnd && { onRunEnd }),
   });
   const triggerHealth = (): ReturnType<typeof engine.triggerer.health> => engine.triggerer.health();
-  const api = await createApi({ reads: reader.reads, engine, accounts, triggerHealth, version, clock, log: log.child({ part: "api" }) });
-  // The address first: a health check sees 503 until runs can start.
+  const api = await createApi({ reads, engine, accounts, triggerHealth, version, clock, log: log.child({ part: "api" }) });
+  // The address first: a health check sees 503 until runs can start, and a port in use is told before anything is stored.
   await api.start(config.host, config.port);
-  let deadlineMs = 0;
-  cleanup.add(() => api.stop());
-  cleanup.add(() => engine.stop(deadlineMs));
+  let stopAt = clock.monotonic();
+  const left = (): number => Math.max(0, stopAt - clock.monotonic());
+  cleanup.add(async () => api.stop({ deadlineMs: Math.max(MIN_API_STOP_MS, left()) }));
+  const password = await ensureAdmin(accounts, config.adminPassword, clock.now());
+  if (password !== null) options.onNewPassword(password);
+  cleanup.add(async () => engine.stop(left()));
   await engine.start();
   await announce(api, accounts, config, cleanup);
-  const stop = async (withinMs: number): Promise<void> => {
-    deadlineMs = withinMs;
+  const stop = async (deadlineMs: number): Promise<void> => {
+    stopAt = clock.monotonic() + deadlineMs;
     await cleanup.run();
   };
-  return { address: api.address, engine, newPassword, stop };
+  return { address: api.address, engine, reads, stop };
+}
+
+/** The lock before the file, so that no two servers ever write to it. */
+async function openFiles(config: Config, cleanup: Cleanup): Promise<{ db: ReturnType<typeof openDatabase>; reads: Reads }> {
+  prepareFiles(config);
+  const lock = lockDatabase(config.dbFile);
+  cleanup.add(() => lock.release());
+  const db = openDatabase(config.dbFile);
+  cleanup.add(() => void db.close());
+  protectDatabaseFile(config.dbFile);
+  const reader = await openSqliteReader(config.dbFile);
+  cleanup.add(async () => reader.close());
+  return { db, reads: reader.reads };
 }
 
 /** Well within the 24 hours that a token lives. */

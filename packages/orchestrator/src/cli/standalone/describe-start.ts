@@ -1,0 +1,38 @@
+import { resolve } from "node:path";
+import type { Config } from "../../config/config.ts";
+import type { WatcherRead } from "../../domain/reads.ts";
+import { formatFields } from "../output/print.ts";
+import type { Standalone } from "./start-standalone.ts";
+
+const MAX_WATCHERS = 10;
+
+/** What a person wants to know of a server that has just started, and what to type next. */
+export async function describeStart({ address, engine, reads }: Standalone, { home }: Config): Promise<string> {
+  const { files, errors } = engine.lastPass;
+  const dags = `${engine.definitions.current.dags.size} from ${count(files.length, "file")}`;
+  const failures = errors.length === 0 ? "" : `, ${count(errors.length, "import error")}: \`millrace dags errors\` shows what to do`;
+  const watchers = (await reads.watchers.list()).filter(({ isStale }) => !isStale);
+  // Commands look for the server in the default home.
+  const prefix = home === resolve(".millrace") ? "" : `MILLRACE_HOME=${home} `;
+  return formatFields([
+    ["Millrace runs at", address],
+    ["Files", home],
+    ["DAGs", dags + failures],
+    ...describeWatchers(watchers, engine),
+    ["Next", `${prefix}millrace dags list`],
+  ]);
+}
+
+function describeWatchers(watchers: readonly WatcherRead[], engine: Standalone["engine"]): readonly (readonly [string, string])[] {
+  const health = new Map(engine.triggerer.health().map((trigger) => [trigger.triggerId, trigger]));
+  const lines = watchers.slice(0, MAX_WATCHERS).map(({ asset, name, kind, connection, triggerId }) => {
+    const { state = "not open", lastError = null } = health.get(triggerId) ?? {};
+    return ["Watcher", `${asset}.${name} (${kind}, ${connection}): ${state}${lastError === null ? "" : `, ${lastError}`}`] as const;
+  });
+  const more = watchers.length - lines.length;
+  return more === 0 ? lines : [...lines, ["", `and ${more} more: \`GET /api/v2/watchers\` shows all`] as const];
+}
+
+function count(n: number, name: string): string {
+  return `${n} ${name}${n === 1 ? "" : "s"}`;
+}
