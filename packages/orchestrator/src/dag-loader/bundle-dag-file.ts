@@ -3,7 +3,17 @@ import { access, mkdir, open, readFile, rename, stat } from "node:fs/promises";
 import type { SourceMapPayload } from "node:module";
 import { dirname, extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { build, stop, transform, type BuildFailure, type BuildResult, type Loader, type Message, type OnLoadResult, type Plugin } from "esbuild";
+import {
+  build,
+  stop,
+  transform,
+  type BuildFailure,
+  type BuildResult,
+  type Loader,
+  type Message,
+  type OnLoadResult,
+  type Plugin,
+} from "esbuild";
 import { problem, type Problem } from "./import-error.ts";
 import { SourcePositions } from "./source-positions.ts";
 
