@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { Worker } from "node:worker_threads";
 import { Kysely, SqliteDialect } from "kysely";
 import type { PageRequest } from "../src/domain/reads.ts";
 import type { Database } from "../src/domain/tables.ts";
@@ -31,6 +32,21 @@ test("many queries may be under way, a broken one fails alone, and what is asked
   await Promise.all([thread.close(), thread.close()]);
   assert.deepEqual(await last, [{ n: 1 }]);
   await assert.rejects(thread.query("select 1", []), { code: "DB_UNREADABLE", message: /closed/ });
+});
+
+test("a reader that died fails what was asked of it, and is started again by the next query", async (t) => {
+  const { file } = seedDatabase(t);
+  const workers: Worker[] = [];
+  const keep = (worker: Worker): void => void workers.push(worker);
+  process.on("worker", keep);
+  t.after(() => process.off("worker", keep));
+  const thread = new ReaderThread(file);
+  t.after(() => thread.close());
+  await thread.opened();
+  const slow = thread.query("with recursive n(i) as (select 1 union all select i + 1 from n limit 5000000) select max(i) from n", []);
+  await Promise.all([workers[0]!.terminate(), assert.rejects(slow, { code: "DB_UNREADABLE", message: /the reader died: exit code 1/ })]);
+  assert.deepEqual(await thread.query("select 1 as n", []), [{ n: 1 }]);
+  assert.equal(workers.length, 2);
 });
 
 test("the reader cannot write", async (t) => {

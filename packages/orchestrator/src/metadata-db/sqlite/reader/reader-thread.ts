@@ -10,27 +10,18 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** The near end of the reader thread: any number of queries under way, answered in order. */
+/** The near end of the reader thread: any number of queries under way, answered in order. One that died is started again by the next query. */
 export class ReaderThread {
   readonly #file: string;
-  readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #exited: Promise<void>;
+  #worker: Worker | null;
+  #exited: Promise<void> = Promise.resolve();
   #lastId = 0;
-  #closed: Error | null = null;
+  #isClosed = false;
 
   constructor(file: string) {
     this.#file = file;
-    const data: ReaderData = { file };
-    this.#worker = new Worker(new URL(`./thread${extname(import.meta.filename)}`, import.meta.url), { workerData: data });
-    this.#worker.on("message", (reply: ReaderReply) => this.#settle(reply));
-    this.#worker.on("error", (error) => this.#fail(this.#unreadable(`the reader thread died: ${error.message}`, error)));
-    this.#exited = new Promise((resolve) => {
-      this.#worker.once("exit", () => {
-        this.#fail(this.#unreadable("the reader is closed"));
-        resolve();
-      });
-    });
+    this.#worker = this.#start();
   }
 
   /**
@@ -43,20 +34,19 @@ export class ReaderThread {
 
   /** @throws {MillraceError} DB_UNREADABLE: the query failed, or the reader is closed */
   async query(sql: string, parameters: readonly unknown[]): Promise<readonly ReaderRow[]> {
-    if (this.#closed !== null) throw this.#closed;
+    if (this.#isClosed) throw this.#unreadable("the reader is closed");
     this.#lastId += 1;
     const request: ReaderRequest = { id: this.#lastId, sql, parameters };
     const rows = this.#wait(request.id);
+    this.#worker ??= this.#start();
     this.#worker.postMessage(request);
     return rows;
   }
 
   /** Answers what was asked before, then ends the thread. A second close is harmless. */
   async close(): Promise<void> {
-    if (this.#closed === null) {
-      this.#closed = this.#unreadable("the reader is closed");
-      this.#worker.postMessage(null);
-    }
+    this.#isClosed = true;
+    this.#worker?.postMessage(null);
     await this.#exited;
   }
 
@@ -71,8 +61,25 @@ export class ReaderThread {
     else waiting?.reject(this.#unreadable(`${reply.error.message}${reply.error.code === null ? "" : ` (${reply.error.code})`}`));
   }
 
+  #start(): Worker {
+    const workerData: ReaderData = { file: this.#file };
+    const url = new URL(`./thread${extname(import.meta.filename)}`, import.meta.url);
+    const worker = new Worker(url, { workerData });
+    let cause: Error | undefined;
+    worker.on("message", (reply: ReaderReply) => this.#settle(reply));
+    worker.on("error", (error) => (cause = error));
+    this.#exited = new Promise((resolve) => {
+      worker.once("exit", (code) => {
+        this.#worker = null;
+        const problem = this.#isClosed ? "the reader is closed" : `the reader died: ${cause?.message ?? `exit code ${code}`}`;
+        this.#fail(this.#unreadable(problem, cause));
+        resolve();
+      });
+    });
+    return worker;
+  }
+
   #fail(error: Error): void {
-    this.#closed ??= error;
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }

@@ -49,5 +49,5 @@ port.on("message", (request: ReaderRequest | null) => {
     return;
   }
   const { id, sql, parameters } = request;
-  port.postMessage(toReply(id, () => prepare(db!, sql).all(...parameters) as Record<string, unknown>[]));
+  port.postMessage(toReply(id, () => prepare((db ??= open()), sql).all(...parameters) as Record<string, unknown>[]));
 });
