@@ -1,4 +1,7 @@
-/** What a worker is started with; passed in its arguments, so that its environment holds nothing but the allow-list. */
+/**
+ * What a worker is started with. In its environment, since anyone on the machine can read the arguments of a process;
+ * taken out of there before any code of a DAG file runs.
+ */
 export interface WorkerOptions {
   readonly socketPath: string;
   readonly token: string;
@@ -6,13 +9,16 @@ export interface WorkerOptions {
   readonly version: string;
 }
 
-export function encodeWorkerOptions(options: WorkerOptions): string {
-  return Buffer.from(JSON.stringify(options)).toString("base64url");
+const VARIABLE = "MILLRACE_WORKER_OPTIONS";
+
+export function workerEnvironment(options: WorkerOptions): Record<string, string> {
+  return { [VARIABLE]: JSON.stringify(options) };
 }
 
 /** @throws {Error} where this process was not started by an executor. */
-export function readWorkerOptions(): WorkerOptions {
-  const encoded = process.argv[2];
-  if (encoded === undefined) throw new Error("a worker is started by the server, with its options as the first argument");
-  return JSON.parse(Buffer.from(encoded, "base64url").toString("utf8")) as WorkerOptions;
+export function takeWorkerOptions(environment: Record<string, string | undefined>): WorkerOptions {
+  const json = environment[VARIABLE];
+  if (json === undefined) throw new Error(`a worker is started by the server, with its options in ${VARIABLE}`);
+  delete environment[VARIABLE];
+  return JSON.parse(json) as WorkerOptions;
 }

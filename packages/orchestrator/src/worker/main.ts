@@ -5,10 +5,10 @@ import { type ServerFrame, WORKER_PROTOCOL, type WorkerFrame } from "../domain/w
 import { BundleCache } from "./bundle-cache.ts";
 import { captureConsole } from "./console-capture.ts";
 import { startHeartbeat } from "./heartbeat.ts";
-import { readWorkerOptions } from "../domain/worker-options.ts";
+import { takeWorkerOptions } from "../domain/worker-options.ts";
 import { TaskRunner } from "./task-runner.ts";
 
-const options = readWorkerOptions();
+const options = takeWorkerOptions(process.env);
 const socket = createConnection(options.socketPath);
 const channel = new FrameChannel<WorkerFrame, ServerFrame>((bytes) => socket.write(bytes));
 const runner = new TaskRunner({ send: (frame, tail) => channel.send(frame, tail), bundles: new BundleCache() });

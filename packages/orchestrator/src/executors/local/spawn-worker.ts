@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Log } from "../../domain/log.ts";
-import { encodeWorkerOptions, type WorkerOptions } from "../../domain/worker-options.ts";
+import { type WorkerOptions, workerEnvironment } from "../../domain/worker-options.ts";
 
 export interface WorkerCommand {
   /** Absolute path of worker/main. */
@@ -15,8 +15,8 @@ export interface WorkerCommand {
 /** Starts a worker process; what it writes outside of a task goes to the server's log. */
 export function spawnWorker(command: WorkerCommand, options: WorkerOptions, log: Log): ChildProcess {
   const flags = [`--max-old-space-size=${command.maxHeapMb}`, "--enable-source-maps", "--disable-warning=ExperimentalWarning"];
-  const child = spawn(process.execPath, [...flags, command.entry, encodeWorkerOptions(options)], {
-    env: command.env,
+  const child = spawn(process.execPath, [...flags, command.entry], {
+    env: { ...command.env, ...workerEnvironment(options) },
     stdio: ["ignore", "pipe", "pipe"],
   });
   for (const stream of ["stdout", "stderr"] as const) {
