@@ -43,13 +43,10 @@ export type ServerFrame =
       /** [need name, length of its JSON in the tail], after the events; then params. */
       readonly needs: readonly (readonly [string, number])[];
       readonly paramsBytes: number;
-      readonly outlets: readonly string[];
-      readonly maxTries: number;
     }
   | { readonly type: "cancel"; readonly ref: TryRef; readonly reason: "timeout" | "stop" }
   | { readonly type: "result_ack"; readonly refs: readonly TryRef[] }
-  | { readonly type: "value"; readonly request: number; readonly value: unknown; readonly error: string | null }
-  | { readonly type: "drain" };
+  | { readonly type: "value"; readonly request: number; readonly value: unknown; readonly error: string | null };
 
 export interface WireOutbox {
   readonly kind: string;

@@ -29,8 +29,6 @@ export function buildDispatch(run: ActiveRun, index: number, bundlesFolder: stri
     events,
     needs,
     paramsBytes: run.params?.byteLength ?? -1,
-    outlets: spec.outlets,
-    maxTries: spec.retries + 1,
   } as const;
   return { ref, header, tail, isolation: task.isIsolated ? "process" : spec.isolation, timeoutMs: spec.timeoutMs };
 }

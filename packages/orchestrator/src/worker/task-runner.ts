@@ -1,15 +1,15 @@
-import { outcomeOf } from "@millrace/sdk/internal";
 import type { ServerFrame, TryRef, WireError, WorkerFrame } from "../domain/worker-frames.ts";
 import type { BundleCache } from "./bundle-cache.ts";
-import { currentLog } from "./console-capture.ts";
+import { type CurrentTry, currentTry } from "./current-try.ts";
+import { describeError } from "./describe-error.ts";
 import { PermanentError } from "./permanent-error.ts";
 import { type Dispatch, prepareTask } from "./prepared-task.ts";
 import { SecretMask } from "./secret-mask.ts";
 import { TaskLog } from "./task-log.ts";
 import { ValueRequests } from "./value-requests.ts";
 
-const OWN_CODE = new URL("../", import.meta.url).href;
-const SDK_CODE = new URL(".", import.meta.resolve("@millrace/sdk/internal")).href;
+/** Of a result with all it publishes and emits: it is held in memory here, in the server and by each task that needs it. */
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 export type SendFrame = (frame: WorkerFrame, tail?: readonly Uint8Array[]) => void;
 
@@ -17,7 +17,7 @@ interface RunningTry {
   readonly abort: AbortController;
 }
 
-/** Runs tries side by side, and keeps each result until the server has stored it. */
+/** Runs tries side by side. Nothing is kept after a report: a worker whose socket closes ends, and its tries are run again. */
 export class TaskRunner {
   readonly #send: SendFrame;
   readonly #bundles: BundleCache;
@@ -45,7 +45,6 @@ export class TaskRunner {
         break;
       case "welcome":
       case "result_ack":
-      case "drain":
         break;
     }
   }
@@ -64,8 +63,9 @@ export class TaskRunner {
       this.#send({ type: "started", ref, at: startedAt });
       // Frames go out at the end of this turn: a function that never gives the event loop back must not keep this one here.
       await new Promise<void>((resolve) => process.nextTick(resolve));
-      const value = await currentLog.run(log, () => task.run());
+      const value = await callTask(`${dispatch.dagId}.${dispatch.taskId}`, log, () => task.run());
       const output = await task.finish(value);
+      assertSize(output, dispatch.taskId);
       this.#report(ref, { outcome: "success", startedAt, log, mask, error: null, ...output });
     } catch (error) {
       this.#reportError(ref, error, { startedAt, log, mask });
@@ -75,12 +75,11 @@ export class TaskRunner {
   }
 
   #reportError(ref: TryRef, error: unknown, context: { startedAt: number; log: TaskLog; mask: SecretMask }): void {
-    const meant = outcomeOf(error);
-    const wire = describeError(error, context.mask, meant === "failed" || error instanceof PermanentError);
-    if (meant === "skipped") context.log.add("info", `skipped: ${wire.message}`);
+    const { outcome, error: wire } = describeError(error, context.mask);
+    if (outcome === "skipped") context.log.add("info", `skipped: ${wire.message}`);
     else context.log.add("error", wire.stack === "" ? `${wire.name}: ${wire.message}` : wire.stack);
     this.#report(ref, {
-      outcome: meant === "skipped" ? "skipped" : "failed",
+      outcome,
       error: wire,
       value: null,
       outletEvents: [],
@@ -144,16 +143,26 @@ export interface TaskOutput {
   }[];
 }
 
-function describeError(error: unknown, mask: SecretMask, isPermanent: boolean): WireError {
-  if (!(error instanceof Error)) return { name: "Error", message: mask.apply(`thrown: ${String(error)}`), stack: "", isPermanent };
-  const cause = error.cause instanceof Error ? `\n  caused by ${authorStack(error.cause)}` : "";
-  return { name: error.name, message: mask.apply(error.message), stack: mask.apply(`${authorStack(error)}${cause}`), isPermanent };
+/** Rejects as the function does, or with an error that nobody caught in what it started. */
+async function callTask(name: string, log: TaskLog, run: () => unknown): Promise<unknown> {
+  const uncaught = Promise.withResolvers<never>();
+  const tried: CurrentTry = { name, log, isRunning: true, fail: uncaught.reject };
+  try {
+    return await Promise.race([currentTry.run(tried, async () => run()), uncaught.promise]);
+  } finally {
+    tried.isRunning = false;
+  }
 }
 
-/** The stack without the frames of Millrace and of Node: what is left is the author's own. */
-function authorStack(error: Error): string {
-  const lines = (error.stack ?? error.message).split("\n");
-  return lines
-    .filter((line) => !/^\s+at /.test(line) || !(line.includes(OWN_CODE) || line.includes(SDK_CODE) || line.includes("node:internal")))
-    .join("\n");
+/** @throws {PermanentError} where the output is larger than anyone should keep in memory */
+function assertSize({ value, outletEvents, outbox }: TaskOutput, taskId: string): void {
+  const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0);
+  const bytes =
+    (value === null ? 0 : Buffer.byteLength(value)) +
+    sum(outletEvents.map(({ payload }) => payload.byteLength)) +
+    sum(outbox.map(({ body }) => body.byteLength));
+  if (bytes <= MAX_OUTPUT_BYTES) return;
+  throw new PermanentError(
+    `the result of task '${taskId}', with what it publishes and emits, has ${bytes} bytes; expected at most ${MAX_OUTPUT_BYTES}: store it elsewhere and return where it is`,
+  );
 }
