@@ -18,13 +18,16 @@ function findPinnedNode() {
 
 function runWith(node) {
   const child = spawn(node, process.argv.slice(1), { stdio: "inherit" });
-  // The terminal sends Ctrl-C to the whole group; this process only waits for the child to end.
+  // A terminal sends Ctrl-C to the whole group, so the child has it already: a second one would end it at once.
+  const isInTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-    process.on(signal, () => signal !== "SIGINT" && child.kill(signal));
+    process.on(signal, () => (signal !== "SIGINT" || !isInTerminal) && child.kill(signal));
   }
   child.on("exit", (code, signal) => {
-    if (signal) process.kill(process.pid, signal);
-    else process.exit(code ?? 1);
+    if (signal) {
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    } else process.exit(code ?? 1);
   });
 }
 

@@ -4,6 +4,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { DestinationKind, Provider, TriggerKind } from "@millrace/sdk/provider";
 import type { Log } from "../../domain/log.ts";
 import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
+import { checkConnTypes } from "./check-conn-type.ts";
 
 interface PackageJson {
   readonly name?: string;
@@ -72,7 +73,7 @@ function resolveDoor(folder: string, door: string): string {
 async function load(name: string, entry: string, log: Log): Promise<Provider> {
   try {
     const module = (await import(pathToFileURL(entry).href)) as { readonly provider?: Provider };
-    if (module.provider !== undefined) return module.provider;
+    if (module.provider !== undefined) return checkConnTypes(module.provider);
     log.error(`provider package '${name}' does not export \`provider\` from its provider door: it is left out`);
   } catch (error) {
     log.error(`provider package '${name}' could not be loaded: it is left out`, { error: (error as Error).message });
