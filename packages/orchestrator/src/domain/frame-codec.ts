@@ -1,8 +1,8 @@
 // Frames of the worker protocol (worker-frames.ts) to bytes and back.
 
 const PREFIX_BYTES = 8;
-/** A frame above this is a broken or hostile peer. */
-const MAX_FRAME_BYTES = 256 * 1024 * 1024;
+/** A frame above this is a broken or hostile peer: a dispatch brings the results of all that its task needs. */
+const MAX_FRAME_BYTES = 1024 * 1024 * 1024;
 
 export interface Frame<Header> {
   readonly header: Header;
@@ -26,29 +26,40 @@ export function encodeFrame(header: object, tail: readonly Uint8Array[] = []): B
 }
 
 export class FrameDecoder<Header> {
-  #waiting: Buffer = Buffer.alloc(0);
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  /** Below it no frame can be complete: a large one is put together once, not at every chunk. */
+  #neededBytes = PREFIX_BYTES;
 
   /**
    * Takes the next bytes of the stream and gives the frames they complete. Tails may share memory with `chunk`.
    * @throws {Error} for a frame no peer of ours would send; the connection is then to be closed.
    */
   push(chunk: Buffer): readonly Frame<Header>[] {
-    const bytes = this.#waiting.byteLength === 0 ? chunk : Buffer.concat([this.#waiting, chunk]);
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.byteLength;
+    if (this.#waitingBytes < this.#neededBytes) return [];
+    const bytes = this.#waiting.length === 1 ? chunk : Buffer.concat(this.#waiting);
     const frames: Frame<Header>[] = [];
     let offset = 0;
+    this.#neededBytes = PREFIX_BYTES;
     while (bytes.byteLength - offset >= PREFIX_BYTES) {
       const end = offset + 4 + bytes.readUInt32LE(offset);
       const headerEnd = offset + PREFIX_BYTES + bytes.readUInt32LE(offset + 4);
       if (end - offset > MAX_FRAME_BYTES || headerEnd > end)
         throw new Error(`frame of ${end - offset} bytes, expected at most ${MAX_FRAME_BYTES}`);
-      if (bytes.byteLength < end) break;
+      if (bytes.byteLength < end) {
+        this.#neededBytes = end - offset;
+        break;
+      }
       frames.push({
         header: JSON.parse(bytes.toString("utf8", offset + PREFIX_BYTES, headerEnd)) as Header,
         tail: bytes.subarray(headerEnd, end),
       });
       offset = end;
     }
-    this.#waiting = offset === bytes.byteLength ? Buffer.alloc(0) : bytes.subarray(offset);
+    this.#waiting = offset === bytes.byteLength ? [] : [bytes.subarray(offset)];
+    this.#waitingBytes = bytes.byteLength - offset;
     return frames;
   }
 }
