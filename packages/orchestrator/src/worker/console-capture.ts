@@ -1,9 +1,6 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { format } from "node:util";
-import type { LogLevel, TaskLog } from "./task-log.ts";
-
-/** The log of the try whose code is running. */
-export const currentLog = new AsyncLocalStorage<TaskLog>();
+import { currentTry } from "./current-try.ts";
+import type { LogLevel } from "./task-log.ts";
 
 const LEVELS = { debug: "debug", log: "info", info: "info", warn: "warn", error: "error", trace: "debug" } as const satisfies Record<
   string,
@@ -15,7 +12,7 @@ export function captureConsole(): void {
   for (const [method, level] of Object.entries(LEVELS) as [keyof typeof LEVELS, LogLevel][]) {
     const original = console[method].bind(console);
     console[method] = (...parts: unknown[]) => {
-      const log = currentLog.getStore();
+      const log = currentTry.getStore()?.log;
       if (log === undefined) original(...parts);
       else log.add(level, format(...parts), undefined, level === "error" || level === "warn" ? "stderr" : "stdout");
     };

@@ -4,6 +4,7 @@ import { FrameChannel } from "../domain/frame-channel.ts";
 import { type ServerFrame, WORKER_PROTOCOL, type WorkerFrame } from "../domain/worker-frames.ts";
 import { BundleCache } from "./bundle-cache.ts";
 import { captureConsole } from "./console-capture.ts";
+import { captureUncaughtErrors } from "./current-try.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { takeWorkerOptions } from "../domain/worker-options.ts";
 import { TaskRunner } from "./task-runner.ts";
@@ -14,6 +15,7 @@ const channel = new FrameChannel<WorkerFrame, ServerFrame>((bytes) => socket.wri
 const runner = new TaskRunner({ send: (frame, tail) => channel.send(frame, tail), bundles: new BundleCache() });
 
 captureConsole();
+captureUncaughtErrors();
 
 socket.on("connect", () => {
   const { slots, token, version } = options;
