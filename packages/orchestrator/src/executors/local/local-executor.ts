@@ -4,7 +4,7 @@ import { type Server, type Socket, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../domain/clock.ts";
-import type { Executor, ExecutorListener, TaskDispatch } from "../../domain/executor.ts";
+import type { Executor, ExecutorListener, LossReason, TaskDispatch } from "../../domain/executor.ts";
 import { type Frame, FrameDecoder } from "../../domain/frame-codec.ts";
 import type { Log } from "../../domain/log.ts";
 import { WORKER_PROTOCOL, type WorkerFrame } from "../../domain/worker-frames.ts";
@@ -255,7 +255,8 @@ export class LocalExecutor implements Executor {
   /** The only way to end a function that does not heed its signal. */
   #killFor(worker: LocalWorker, tried: WorkerTry): void {
     const { ref, header } = tried.dispatch;
-    if (!worker.tries.has(ref.fence)) return;
+    // Killed already for another one: this one is reported when the process is gone.
+    if (!worker.tries.has(ref.fence) || worker.killedFor !== null) return;
     this.#options.log.warn("a task did not end within its timeout: its worker is killed", { dag: header.dagId, task: header.taskId });
     worker.take(ref);
     worker.kill(`the timeout of ${header.dagId}.${header.taskId}`);
@@ -268,11 +269,19 @@ export class LocalExecutor implements Executor {
     const reason = lossOf(worker, lost.length, code, signal);
     if (!this.#isStopping && (lost.length > 0 || !worker.isConnected))
       this.#options.log.warn(reason.text, { worker: worker.process.pid, tries: lost.length });
-    for (const { dispatch, cancelTimer } of lost) {
-      cancelTimer();
-      if (!this.#isStopping) this.#options.listener.onLost(dispatch.ref, reason);
+    for (const tried of lost) {
+      tried.cancelTimer();
+      if (!this.#isStopping) this.#reportLost(tried, reason);
     }
     this.#respawn(worker);
+  }
+
+  /** One whose own time was over is not given it again: tries that hang together would kill each other's worker for ever. */
+  #reportLost(tried: WorkerTry, reason: LossReason): void {
+    const { clock, listener } = this.#options;
+    const { ref } = tried.dispatch;
+    if (tried.isTimedOut) listener.onResult(ref, timeoutResult(tried, clock.now(), null), () => undefined);
+    else listener.onLost(ref, reason);
   }
 
   #respawn(worker: LocalWorker): void {
