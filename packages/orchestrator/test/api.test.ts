@@ -193,6 +193,17 @@ test("import errors, dead letters and watchers", async (t) => {
   );
 });
 
+test("a watcher shows the duplicates of its last day", async (t) => {
+  const api = await startApi(t);
+  const minute = Math.floor(Date.now() / 60_000);
+  const insert = api.db.prepare("INSERT INTO ingest_count (id, minute, trigger_id, reason, n, sample) VALUES (?, ?, ?, 'duplicate', ?, ?)");
+  insert.run(1, minute - 2 * 1440, SEED.trigger, 100, "0:1");
+  insert.run(2, minute - 60, SEED.trigger, 3, "0:7");
+  insert.run(3, minute, SEED.trigger, 2, "0:9");
+  const [watcher] = (await api.get("/api/v2/watchers")).body.watchers;
+  assert.deepEqual(watcher.duplicates, { last_24_hours: 5, newest: "0:9" });
+});
+
 test("a run is created by hand, with an id of the caller's, params and a payload", async (t) => {
   const api = await startApi(t);
   const manual = await api.post("/api/v2/dags/by_hand/dagRuns", { logical_date: null });

@@ -219,8 +219,18 @@ export interface WatcherRead {
   readonly createdAt: number;
 }
 
+/** Messages that came again and made no second event (P2). */
+export interface DuplicateRead {
+  readonly triggerId: number;
+  readonly count: number;
+  /** The newest one: its id, or `partition:offset`. */
+  readonly sample: string | null;
+}
+
 export interface WatcherReads {
   list(): Promise<readonly WatcherRead[]>;
+  /** By trigger, counted since the instant (UTC ms, to the minute). */
+  duplicates(since: number): Promise<readonly DuplicateRead[]>;
 }
 
 /** A DAG that an asset schedules, or one of its tasks that updates or reads it. */

@@ -1,7 +1,9 @@
 import type { Kysely } from "kysely";
-import type { WatcherRead, WatcherReads } from "../../domain/reads.ts";
+import type { DuplicateRead, WatcherRead, WatcherReads } from "../../domain/reads.ts";
 import type { Database } from "../../domain/tables.ts";
 import { decodeObject } from "./stored-json.ts";
+
+const MINUTE_MS = 60_000;
 
 export class WatcherQueries implements WatcherReads {
   readonly #db: Kysely<Database>;
@@ -34,5 +36,18 @@ export class WatcherQueries implements WatcherReads {
       isStale: row.is_stale === 1,
       createdAt: row.created_at,
     }));
+  }
+
+  /** SQLite gives `sample` from the row that has the maximum. */
+  async duplicates(since: number): Promise<readonly DuplicateRead[]> {
+    const rows = await this.#db
+      .selectFrom("ingest_count")
+      .select(({ fn }) => ["trigger_id as triggerId", fn.sum<number>("n").as("count"), fn.max("id").as("newest"), "sample"])
+      .where("reason", "=", "duplicate")
+      .where("trigger_id", "in", this.#db.selectFrom("trigger").select("id"))
+      .where("minute", ">=", Math.floor(since / MINUTE_MS))
+      .groupBy("trigger_id")
+      .execute();
+    return rows.map(({ triggerId, count, sample }) => ({ triggerId, count, sample }));
   }
 }
