@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import Database from "better-sqlite3";
 import type { SystemOptions, SystemUnderTest } from "./system.ts";
 
 const BIN = fileURLToPath(new URL("../../packages/orchestrator/bin/millrace.js", import.meta.url));
@@ -61,7 +62,7 @@ export async function startMillrace(options: SystemOptions): Promise<SystemUnder
     name: "millrace",
     pid: child.pid!,
     starts,
-    databaseBytes: () => sizeOf(join(home, "millrace.db")) + sizeOf(join(home, "millrace.db-wal")),
+    databaseBytes: () => readDatabaseBytes(join(home, "millrace.db")),
     settle: (runs) =>
       poll(async () => (await get<{ total_entries: number }>("/dags/bench/dagRuns?state=success&limit=1")).total_entries === runs),
     stop: async () => {
@@ -96,10 +97,12 @@ async function poll(isTrue: () => Promise<boolean>): Promise<void> {
   }
 }
 
-function sizeOf(file: string): number {
+/** All pages, whether they lie in the file or still in the write-ahead log. */
+function readDatabaseBytes(file: string): number {
+  const db = new Database(file, { readonly: true });
   try {
-    return statSync(file).size;
-  } catch {
-    return 0;
+    return (db.pragma("page_count", { simple: true }) as number) * (db.pragma("page_size", { simple: true }) as number);
+  } finally {
+    db.close();
   }
 }
