@@ -45,7 +45,7 @@ test(
     startInBackground(t, queueServer!, environment);
     await eventually(async () => assert.ok((await fetch(`http://127.0.0.1:${port}/health`)).ok));
     startInBackground(t, start!, environment);
-  await eventually(() => run("npx millrace dags show hello_sqs"));
+    await eventually(() => run("npx millrace dags show hello_sqs"));
     run(send!);
     await eventually(() => assert.match(run(look!), /success[^]*a message came {"payload":"hello from SQS"}/));
   },

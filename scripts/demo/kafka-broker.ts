@@ -13,6 +13,8 @@ type Position = { readonly topic: string; readonly partition: number; readonly o
 
 const PARTITIONS = 3;
 const CONNECT_TIMEOUT_MS = 5_000;
+const RETRY_DELAY_MS = 250;
+const RETRIES = 20;
 
 /** A cluster that runs already. Its topics are made where they are missing, and stay. */
 export class KafkaBroker implements Broker {
@@ -34,25 +36,29 @@ export class KafkaBroker implements Broker {
     this.environment = { MILLRACE_CONN_KAFKA_DEFAULT: JSON.stringify({ conn_type: "kafka", extra }) };
   }
 
-  /** @throws {DemoError} where no broker answers at `address`, as `host:port` */
+  /** @throws {DemoError} where no broker answers at `address`, as `host:port`, or it does not let topics be made */
   static async connect(address: string): Promise<KafkaBroker> {
-    const connection = {
+    const once = {
       clientId: "millrace-demo",
       bootstrapBrokers: [address],
       retries: 0,
       connectTimeout: CONNECT_TIMEOUT_MS,
       timeout: 15_000,
     };
+    const present = await withAdmin(once, (admin) => admin.listTopics()).catch((cause: unknown) => {
+      const message = `no Kafka answered at '${address}': ${innermost(cause).message}`;
+      throw new DemoError(message, "give the host:port of a broker that runs and needs no login, such as --kafka localhost:9092", {
+        cause,
+      });
+    });
+    // Every broker knows a new topic only a moment after it is made.
+    const connection = { ...once, retries: RETRIES, retryDelay: RETRY_DELAY_MS };
     try {
-      await createTopics(connection);
+      await createTopics(connection, present);
       return new KafkaBroker(connection, await endOf(connection, ALERTS));
     } catch (cause) {
-      const reason = innermost(cause).message;
-      throw new DemoError(
-        `no Kafka answered at '${address}': ${reason}`,
-        "give the host:port of a broker that runs and needs no login, such as --kafka localhost:9092",
-        { cause },
-      );
+      const message = `the topics '${READINGS}' and '${ALERTS}' could not be prepared on '${address}': ${innermost(cause).message}`;
+      throw new DemoError(message, "make both yourself, or let this client make topics", { cause });
     }
   }
 
@@ -96,9 +102,8 @@ function newGroup(): string {
   return `millrace-demo-${randomUUID()}`;
 }
 
-async function createTopics(connection: Connection): Promise<void> {
+async function createTopics(connection: Connection, present: readonly string[]): Promise<void> {
   await withAdmin(connection, async (admin) => {
-    const present = await admin.listTopics();
     const missing = [READINGS, ALERTS].filter((topic) => !present.includes(topic));
     if (missing.length > 0) await admin.createTopics({ topics: missing, partitions: PARTITIONS, replicas: -1 });
     await admin.metadata({ topics: [READINGS, ALERTS], forceUpdate: true });
