@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { DEFINITION_ERRORS } from "@millrace/sdk/internal";
 import type { Command } from "commander";
 import { createProgram } from "../src/cli/create-program.ts";
 import { CLIENT_VARIABLES } from "../src/config/client-config.ts";
 import { loadConfig, OPTIONS } from "../src/config/config.ts";
+import { IMPORT_ERRORS } from "../src/dag-loader/import-error.ts";
 import { ERRORS } from "../src/domain/errors.ts";
+import { EVALUATION_ERRORS } from "../src/worker/evaluation-errors.ts";
 import { startApi } from "./api-harness.ts";
 
 const read = (name: string): string => readFileSync(new URL(`../../../docs/reference/${name}`, import.meta.url), "utf8");
@@ -23,10 +26,17 @@ function rows(text: string, first: RegExp): string[][] {
     .filter(([cell]) => first.test(cell!));
 }
 
+const [raised = "", imported = ""] = read("errors.md").split("## Import errors");
+
 test("errors.md has every code, with its status and hint, and no other", () => {
-  const written = rows(read("errors.md"), /^`[A-Z_]+`$/).map(([code, status, , hint]) => [code!.slice(1, -1), Number(status), hint]);
+  const written = rows(raised, /^`[A-Z_]+`$/).map(([code, status, , hint]) => [code!.slice(1, -1), Number(status), hint]);
   const known = Object.entries(ERRORS).map(([code, { status, hint }]) => [code, status, hint]);
   assert.deepEqual(written, known);
+});
+
+test("errors.md has every import error, with its hint, and no other", () => {
+  const written = rows(imported, /^`[A-Z_]+`$/).map(([code, , hint]) => [code!.slice(1, -1), hint]);
+  assert.deepEqual(written, Object.entries({ ...IMPORT_ERRORS, ...EVALUATION_ERRORS, ...DEFINITION_ERRORS }));
 });
 
 test("configuration.md has every flag and variable, and no other", () => {

@@ -1,5 +1,6 @@
 import { collectDefinitions, type Definition } from "@millrace/sdk/internal";
 import type { EvaluationFailure, EvaluationReply, EvaluationRequest } from "../domain/evaluation.ts";
+import { EVALUATION_ERRORS } from "./evaluation-errors.ts";
 import { resolveImportsFrom } from "./resolve-hooks.ts";
 import { isDescribed, snapshotFile, SnapshotError } from "./snapshot-file.ts";
 
@@ -59,14 +60,14 @@ function describeThrown(error: Error & { code?: unknown }): EvaluationFailure {
     return { code: "UNRESOLVED_IMPORT", message: error.message, hint: "", stack, specifier: missing };
   }
   if (error.code === "ERR_ACCESS_DENIED") return describeDenied(error, stack);
-  const hint = "the file must import without failing: do work, and look for what may be missing, inside tasks";
-  return { code: "IMPORT_THREW", message: `${error.name}: ${error.message}`, hint, stack, specifier: null };
+  const message = `${error.name}: ${error.message}`;
+  return { code: "IMPORT_THREW", message, hint: EVALUATION_ERRORS.IMPORT_THREW, stack, specifier: null };
 }
 
 function describeDenied(error: Error & { permission?: unknown; resource?: unknown }, stack: string): EvaluationFailure {
   const what = [error.permission, error.resource].filter((part) => typeof part === "string" && part !== "").join(" ");
   const message = `while a DAG file is imported it may only read its project: ${what || error.message} is not allowed`;
-  return { code: "NOT_ALLOWED", message, hint: "do this inside a task", stack, specifier: null };
+  return { code: "NOT_ALLOWED", message, hint: EVALUATION_ERRORS.NOT_ALLOWED, stack, specifier: null };
 }
 
 /** What a file's left-over promises and timers throw belongs to the file that is being imported, or to nobody. */

@@ -11,16 +11,19 @@ import {
 } from "@millrace/sdk/internal";
 import type { AssetSnapshot, DagSnapshot, DestinationSnapshot, JsonSchema, PatternSnapshot, TaskSnapshot } from "../domain/dag-snapshot.ts";
 import type { EvaluatedFile } from "../domain/evaluation.ts";
+import { EVALUATION_ERRORS } from "./evaluation-errors.ts";
 
 type AnySchema = NonNullable<AssetDefinition["schema"]>;
+
+type SnapshotErrorCode = "EXPORT_NOT_A_DAG" | "NOT_JSON" | "NO_JSON_SCHEMA";
 
 /** A definition that cannot become a snapshot; `site` says where it was made. */
 export class SnapshotError extends Error {
   override readonly name = "SnapshotError";
-  readonly code: string;
+  readonly code: SnapshotErrorCode;
   readonly hint: string;
   readonly site: string;
-  constructor(code: string, message: string, hint: string, site: string, options?: { cause?: unknown }) {
+  constructor(code: SnapshotErrorCode, message: string, hint: string, site: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
     this.hint = hint;
@@ -52,7 +55,7 @@ function exportedDefinition(name: string, value: unknown): Definition[] {
   const isPromise = typeof (value as { then?: unknown } | null | undefined)?.then === "function";
   if (kind !== "dag" && !isPromise) return [];
   const got = isPromise ? "a promise" : "an object that only looks like a DAG";
-  const hint = isPromise ? "export what the promise gives: `export default await …`" : "export what defineDag returned, not a copy of it";
+  const hint = isPromise ? "export what the promise gives: `export default await …`" : EVALUATION_ERRORS.EXPORT_NOT_A_DAG;
   throw new SnapshotError("EXPORT_NOT_A_DAG", `export '${name}': expected a DAG made with defineDag, got ${got}`, hint, "");
 }
 
@@ -124,7 +127,7 @@ function asJson(what: string, value: object, site: string): Record<string, unkno
     return JSON.parse(JSON.stringify(value)) as Record<string, unknown>;
   } catch (cause) {
     const message = `${what}: expected plain JSON, got a value that JSON cannot hold: ${(cause as Error).message}`;
-    throw new SnapshotError("NOT_JSON", message, "give strings, numbers, booleans, lists and objects", site, { cause });
+    throw new SnapshotError("NOT_JSON", message, EVALUATION_ERRORS.NOT_JSON, site, { cause });
   }
 }
 
