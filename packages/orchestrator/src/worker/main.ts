@@ -28,5 +28,6 @@ socket.on("data", (chunk: Buffer) => {
 // The server died, or let this worker go: what it did not acknowledge is run again elsewhere (P5).
 socket.on("error", () => process.exit(0));
 socket.on("close", () => process.exit(0));
-// Ctrl-C reaches the whole terminal group; the server decides when workers end.
+// Ctrl-C reaches the whole terminal group, systemd's SIGTERM every process of the service; the server decides when workers end.
 process.on("SIGINT", () => undefined);
+process.on("SIGTERM", () => undefined);
