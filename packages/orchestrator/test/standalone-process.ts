@@ -30,6 +30,8 @@ export interface Project {
 export interface StartOptions {
   readonly args?: readonly string[];
   readonly environment?: Record<string, string>;
+  /** In a process group of its own, so that a signal can reach all its processes. */
+  readonly isGroup?: boolean;
   /** The node that starts the command. */
   readonly node?: string;
 }
@@ -52,9 +54,9 @@ export function makeProject(t: TestContext, files: Readonly<Record<string, strin
     MILLRACE_DAGS_FOLDER: dags,
     AWS_EC2_METADATA_DISABLED: "true",
   };
-  const spawnServer: Project["spawn"] = ({ args = ["--port", "0"], node = process.execPath, ...options } = {}) => {
+  const spawnServer: Project["spawn"] = ({ args = ["--port", "0"], node = process.execPath, isGroup = false, ...options } = {}) => {
     const env = { ...environment, MILLRACE_ADMIN_PASSWORD: ADMIN_PASSWORD, ...options.environment };
-    const server = new ServerProcess(spawn(node, [BIN, "standalone", ...args], { cwd: folder, env }));
+    const server = new ServerProcess(spawn(node, [BIN, "standalone", ...args], { cwd: folder, env, detached: isGroup }));
     t.after(() => server.kill());
     return server;
   };

@@ -106,13 +106,17 @@ async function startGatedRun(project: Project, server: ServerProcess): Promise<v
   await eventually(() => assert.ok(existsSync(join(project.folder, "begun"))));
 }
 
-test("SIGTERM drains: the task under way finishes, its result is stored, and the exit code is 0", async (t) => {
+test("SIGTERM to all its processes drains: the task under way finishes, its result is stored, and the exit code is 0", async (t) => {
   const project = makeProject(t);
   project.write("gated.ts", GATED(project.folder));
-  const server = await project.start();
+  const server = await project.start({ isGroup: true });
   await startGatedRun(project, server);
-  server.child.kill("SIGTERM");
+  // As a service manager does: every process, and not just once.
+  process.kill(-server.child.pid!, "SIGTERM");
   await eventually(() => assert.match(server.err, /SIGTERM: finishing what is under way, at most 30000 ms/));
+  process.kill(-server.child.pid!, "SIGTERM");
+  await eventually(() => assert.equal(server.err.match(/SIGTERM: finishing/g)?.length, 2));
+  assert.equal((await fetch(`${server.address}/api/v2/monitor/health`)).status, 503, "it still answers");
   writeFileSync(join(project.folder, "gate"), "");
   assert.equal(await server.exited, 0, server.err);
   const db = new Database(join(project.home, "millrace.db"), { readonly: true });

@@ -58,7 +58,7 @@ export class TestReport {
   }
 
   lost(taskIndex: number, text: string): void {
-    this.#line(taskIndex, `${text}: started again`);
+    this.#line(taskIndex, text);
   }
 
   /** A step of the run, as it is stored. */

@@ -95,10 +95,12 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
   if (password !== null) options.onNewPassword(password);
   cleanup.add(async () => engine.stop(left()));
   await engine.start();
-  await announce(api, accounts, config, cleanup);
+  await announce(api, accounts, options, cleanup);
+  let stopped: Promise<void> | null = null;
   const stop = async (deadlineMs: number): Promise<void> => {
-    stopAt = clock.monotonic() + deadlineMs;
-    await cleanup.run();
+    if (stopped === null) stopAt = clock.monotonic() + deadlineMs;
+    stopped ??= cleanup.run();
+    await stopped;
   };
   return { address: api.address, engine, reads, stop };
 }
@@ -120,14 +122,20 @@ async function openFiles(config: Config, cleanup: Cleanup): Promise<{ db: Return
 const RENEW_TOKEN_MS = 12 * 3_600_000;
 
 /** Lets the commands of this machine's user find the server. */
-async function announce(api: Api, accounts: SqliteAccountStore, config: Config, cleanup: Cleanup): Promise<void> {
-  let cancel = (): void => undefined;
+async function announce(api: Api, accounts: SqliteAccountStore, { config, log }: StandaloneOptions, cleanup: Cleanup): Promise<void> {
   const write = async (): Promise<void> => {
     const token = await issueToken(accounts, ADMIN_NAME, systemClock.now());
     writeServerFile(config.home, { address: api.address, token, pid: process.pid });
-    cancel = systemClock.after(RENEW_TOKEN_MS, () => void write());
+  };
+  let cancel = (): void => undefined;
+  const renewLater = (): void => {
+    cancel = systemClock.after(RENEW_TOKEN_MS, () => {
+      renewLater();
+      write().catch((error: unknown) => log.warn("the token in server.json could not be renewed", { error }));
+    });
   };
   await write();
+  renewLater();
   cleanup.add(() => {
     cancel();
     removeServerFile(config.home);

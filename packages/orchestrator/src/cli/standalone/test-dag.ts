@@ -33,7 +33,7 @@ const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
  */
 export async function testDag({ file, dagId, payload, params, environment }: TestDagOptions): Promise<boolean> {
   assertFile(file);
-  const { logLevel, logFormat } = readLogConfig(environment);
+  const { logLevel: level, logFormat: format } = readLogConfig(environment);
   const home = mkdtempSync(join(tmpdir(), "millrace-test-"));
   const test = new DagTest({
     home,
@@ -42,7 +42,7 @@ export async function testDag({ file, dagId, payload, params, environment }: Tes
     connections: new EnvironmentConnections(environment),
     variables: new EnvironmentVariables(environment),
     clock: systemClock,
-    log: createLog({ level: environment["MILLRACE_LOG_LEVEL"] ? logLevel : "warn", format: logFormat }),
+    log: createLog({ level, format }),
     version: readVersion(),
     print: (line) => void process.stdout.write(`${line}\n`),
   });
