@@ -119,14 +119,12 @@ test("unfinished runs are read in order, by pages, with their event", () => {
     ],
     2,
   );
-  assert.deepEqual(
-    store.active(0, 1).map(({ id, event }) => [id, event?.data.payload.toString()]),
-    [[runs[1]!.id, "{}"]],
-  );
-  assert.deepEqual(
-    store.active(runs[1]!.id, 10).map(({ id }) => id),
-    [runs[2]!.id],
-  );
+  assert.deepEqual(store.activeDags(), [7]);
+  assert.deepEqual(store.active(7, 0, 1), [runs[1]!.id]);
+  assert.deepEqual(store.active(7, runs[1]!.id, 10), [runs[2]!.id]);
+  assert.deepEqual(store.active(8, 0, 10), []);
+  assert.equal(store.load(runs[1]!.id)?.event?.data.payload.toString(), "{}");
+  assert.equal(store.load(runs[0]!.id), null, "it has finished");
   assert.deepEqual([...store.countUnstarted()], [[5, 2]]);
   assert.ok(store.nextId() > runs[2]!.id);
 });

@@ -32,11 +32,14 @@ export interface StoredRun {
 
 /** The scheduler's reads: unfinished runs only, so their cost does not depend on history (P9). */
 export interface RunStore {
-  /** Unfinished runs with an id above `afterId`, in order of id. */
-  active(afterId: number, limit: number): readonly StoredRun[];
-  load(ids: readonly number[]): readonly StoredRun[];
-  /** Runs that were never started, by trigger. */
+  /** DAGs with unfinished runs. */
+  activeDags(): readonly number[];
+  /** Ids of a DAG's unfinished runs above `afterId`, in order. */
+  active(dag: number, afterId: number, limit: number): readonly number[];
+  /** null where the run has finished. */
+  load(id: number): StoredRun | null;
   /** Every id that is still to be given is at least this. */
   nextId(): number;
+  /** Runs that were never started, by trigger. */
   countUnstarted(): ReadonlyMap<number, number>;
 }

@@ -1,58 +1,113 @@
 import { restoreRun } from "../domain/adopt-run.ts";
 import type { DagVersion } from "../domain/definitions.ts";
 import type { ActiveRun } from "../domain/run.ts";
-import type { RunStore, StoredRun } from "../domain/run-store.ts";
+import type { RunStore } from "../domain/run-store.ts";
 
-const PAGE_SIZE = 1_024;
+/** Runs read in one turn of the event loop, of one DAG. */
+const PAGE_SIZE = 512;
 
-/** Reads runs from the metadata DB that are not in memory: after a crash, above the limit, or due for a retry. */
+/** A run whose retry is due at `dueAt`, UTC ms as it was stored. */
+export interface DueRetry {
+  readonly runId: number;
+  readonly dag: number;
+  readonly dueAt: number;
+}
+
+/** What of one DAG waits in the metadata DB to be read. */
+interface Lane {
+  /** Unfinished runs above it are not in memory, and new ones go behind them; null where all are. */
+  cursor: number | null;
+  /** By run id: runs put aside until a retry that is now due. */
+  readonly due: Map<number, number>;
+}
+
+export interface RunLoaderOptions {
+  readonly store: RunStore;
+  readonly findVersion: (id: number) => DagVersion;
+  readonly hasRoom: (dag: number) => boolean;
+  /** `dueBy`: retries that were due until then are due, whatever the clock says now. */
+  readonly admit: (run: ActiveRun, dueBy: number) => void;
+}
+
+/** Reads runs from the metadata DB that are not in memory: after a crash, beyond its bounds, or due for a retry. */
 export class RunLoader {
-  readonly #store: RunStore;
-  readonly #findVersion: (id: number) => DagVersion;
-  readonly #admit: (run: ActiveRun) => void;
-  #isBehindStore = false;
-  #cursor = 0;
+  readonly #options: RunLoaderOptions;
+  readonly #lanes = new Map<number, Lane>();
   /** Runs with smaller ids were made by earlier processes. */
   #ownFrom = 0;
 
-  constructor(options: { store: RunStore; findVersion: (id: number) => DagVersion }, admit: (run: ActiveRun) => void) {
-    this.#store = options.store;
-    this.#findVersion = options.findVersion;
-    this.#admit = admit;
+  constructor(options: RunLoaderOptions) {
+    this.#options = options;
   }
 
-  /** There are unfinished runs above the cursor that memory does not have: new ones go behind them. */
-  get isBehind(): boolean {
-    return this.#isBehindStore;
+  /** DAGs with runs that are to be read. */
+  get waiting(): readonly number[] {
+    return [...this.#lanes.keys()];
   }
 
-  /** Everything unfinished is to be read again: its processes are dead. */
+  /** There are unfinished runs of this DAG that memory does not have: new ones go behind them. */
+  isBehind(dag: number): boolean {
+    return (this.#lanes.get(dag)?.cursor ?? null) !== null;
+  }
+
+  /** Everything unfinished is to be read: its processes are dead. */
   rescueAll(): void {
-    this.#isBehindStore = true;
-    this.#cursor = 0;
-    this.#ownFrom = this.#store.nextId();
+    this.#ownFrom = this.#options.store.nextId();
+    for (const dag of this.#options.store.activeDags()) this.#laneOf(dag).cursor = 0;
   }
 
   /** This run stays in the metadata DB until there is room. */
-  leave(id: number): void {
-    if (this.#isBehindStore) return;
-    this.#isBehindStore = true;
-    this.#cursor = id - 1;
+  leave(dag: number, id: number): void {
+    this.#laneOf(dag).cursor ??= id - 1;
   }
 
-  loadPage(): void {
-    const page = this.#store.active(this.#cursor, PAGE_SIZE);
-    this.#cursor = page.at(-1)?.id ?? this.#cursor;
-    this.#isBehindStore = page.length === PAGE_SIZE;
-    this.#restore(page);
+  /** This run was put aside, and one of its retries is due. */
+  resume({ runId, dag, dueAt }: DueRetry): void {
+    const { due } = this.#laneOf(dag);
+    due.set(runId, Math.max(dueAt, due.get(runId) ?? 0));
   }
 
-  /** Runs that were put aside until one of their retries is due. */
-  resume(ids: readonly number[]): void {
-    if (ids.length > 0) this.#restore(this.#store.load([...new Set(ids)]));
+  /** Reads some of a DAG's runs while there is room, due retries first: they have waited longer. */
+  load(dag: number): void {
+    const lane = this.#laneOf(dag);
+    const left = PAGE_SIZE - this.#loadDue(dag, lane);
+    if (lane.due.size === 0 && lane.cursor !== null) this.#loadPage(dag, lane, left);
+    if (lane.due.size === 0 && lane.cursor === null) this.#lanes.delete(dag);
   }
 
-  #restore(stored: readonly StoredRun[]): void {
-    for (const run of stored) this.#admit(restoreRun(run, this.#findVersion(run.versionId), run.id < this.#ownFrom));
+  #loadDue(dag: number, lane: Lane): number {
+    let count = 0;
+    for (const [id, dueBy] of lane.due) {
+      if (count === PAGE_SIZE || !this.#options.hasRoom(dag)) break;
+      lane.due.delete(id);
+      this.#restore(id, dueBy);
+      count += 1;
+    }
+    return count;
+  }
+
+  #loadPage(dag: number, lane: Lane, limit: number): void {
+    if (limit === 0) return;
+    const ids = this.#options.store.active(dag, lane.cursor ?? 0, limit);
+    for (const id of ids) {
+      if (!this.#options.hasRoom(dag)) return;
+      lane.cursor = id;
+      this.#restore(id, 0);
+    }
+    if (ids.length < limit) lane.cursor = null;
+  }
+
+  #restore(id: number, dueBy: number): void {
+    const stored = this.#options.store.load(id);
+    if (stored === null) return;
+    this.#options.admit(restoreRun(stored, this.#options.findVersion(stored.versionId), id < this.#ownFrom), dueBy);
+  }
+
+  #laneOf(dag: number): Lane {
+    const found = this.#lanes.get(dag);
+    if (found !== undefined) return found;
+    const lane: Lane = { cursor: null, due: new Map() };
+    this.#lanes.set(dag, lane);
+    return lane;
   }
 }

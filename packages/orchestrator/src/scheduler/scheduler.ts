@@ -21,11 +21,12 @@ import {
 import type { RunStore } from "../domain/run-store.ts";
 import type { Service } from "../domain/service.ts";
 import type { TryRef } from "../domain/worker-frames.ts";
+import { ActiveRuns } from "./active-runs.ts";
 import { Backlog } from "./backlog.ts";
 import { buildDispatch } from "./build-dispatch.ts";
 import { outcomeOf } from "./build-outcome.ts";
 import { DispatchQueue, type ReadyTask } from "./dispatch-queue.ts";
-import { RunLoader } from "./run-loader.ts";
+import { type DueRetry, RunLoader } from "./run-loader.ts";
 import { TimerQueue } from "./timer-queue.ts";
 
 export interface SchedulerOptions {
@@ -49,27 +50,29 @@ export interface SchedulerOptions {
   readonly onRunEnd?: (run: ActiveRun) => void;
 }
 
-/** Runs kept in memory; the rest is paged in from the metadata DB. */
-const MAX_ACTIVE_RUNS = 8_192;
 /** A try that has lasted this long gets its row, and its run shows as running. */
 const RECORD_AFTER_MS = 1_000;
 
 /**
  * Advances runs. Active runs are in memory and the metadata DB is their log: a report from a worker becomes, by a
  * pure step, rows and ready tasks; the rows go into the next commit, and after it the tasks to the executor.
- * What does not fit into memory (above MAX_ACTIVE_RUNS) or waits for a retry is in the metadata DB alone, and is
+ * What does not fit into memory (ActiveRuns) or waits for a retry is in the metadata DB alone, and is
  * read when there is room or when it is due; recovery after a crash is the same reading, from the start.
  */
 export class Scheduler implements Service, ExecutorListener {
   readonly backlog: Backlog;
   readonly executor: Executor;
   readonly #options: SchedulerOptions;
-  readonly #runs = new Map<number, ActiveRun>();
+  readonly #runs = new ActiveRuns();
+  /** Steps of a run whose commit, or what follows from it, is still to come. */
+  readonly #unstored = new Map<ActiveRun, number>();
   readonly #inFlight = new Map<string, ReadyTask>();
   readonly #queues = { shared: new DispatchQueue(), process: new DispatchQueue() };
   readonly #loader: RunLoader;
-  readonly #retries: TimerQueue<number>;
+  readonly #retries: TimerQueue<DueRetry>;
   #nextFence = 1;
+  #isStarted = false;
+  #isRefilling = false;
   #isDraining = false;
   #cancelTick: (() => void) | null = null;
   #onIdle: (() => void) | null = null;
@@ -77,15 +80,21 @@ export class Scheduler implements Service, ExecutorListener {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.backlog = new Backlog(options.backlogLimit);
-    this.#loader = new RunLoader(options, (run) => this.#admit(run));
-    this.#retries = new TimerQueue(options.clock, (runIds) => this.#resume(runIds));
+    this.#loader = new RunLoader({
+      store: options.store,
+      findVersion: options.findVersion,
+      hasRoom: (dag) => this.#runs.hasRoom(dag),
+      admit: (run, dueBy) => this.#admit(run, dueBy),
+    });
+    this.#retries = new TimerQueue(options.clock, (due) => this.#resume(due));
     this.executor = options.executor(this);
   }
 
   /** Takes over what earlier processes left unfinished. */
   async start(): Promise<void> {
-    for (const [triggerId, count] of this.#options.store.countUnstarted()) this.backlog.add(triggerId, count);
     await this.executor.start();
+    this.#isStarted = true;
+    for (const [triggerId, count] of this.#options.store.countUnstarted()) this.backlog.add(triggerId, count);
     this.#loader.rescueAll();
     this.#refill();
     this.#scheduleTick();
@@ -106,9 +115,11 @@ export class Scheduler implements Service, ExecutorListener {
   /** Runs that a commit of this process made. */
   onRuns(runs: readonly NewRun[]): void {
     for (const run of runs) {
+      // What is made before the start is read by it.
+      if (!this.#isStarted) continue;
       this.backlog.add(run.triggerId, 1);
-      if (this.#runs.size >= MAX_ACTIVE_RUNS || this.#loader.isBehind) this.#loader.leave(run.id);
-      else this.#admit(activateRun(run, this.#options.findVersion(run.versionId)));
+      if (this.#loader.isBehind(run.dag) || !this.#runs.hasRoom(run.dag)) this.#loader.leave(run.dag, run.id);
+      else this.#admit(activateRun(run, this.#options.findVersion(run.versionId)), 0);
     }
     this.#pump();
   }
@@ -164,8 +175,9 @@ export class Scheduler implements Service, ExecutorListener {
     });
   }
 
-  #admit(run: ActiveRun): void {
-    this.#runs.set(run.id, run);
+  #admit(run: ActiveRun, dueBy: number): void {
+    if (this.#runs.has(run.id)) return;
+    this.#runs.add(run);
     const now = this.#options.clock.now();
     if (run.rescues > MAX_RESCUES) {
       void this.#commit(run, giveUpRun(run, now));
@@ -173,67 +185,87 @@ export class Scheduler implements Service, ExecutorListener {
     }
     const step = beginRun(run, now);
     if (step.run.state === "success" || step.run.state === "failed") void this.#commit(run, step);
-    else this.#begin(run, step);
+    else this.#begin(run, step, Math.max(now, dueBy));
   }
 
-  #begin(run: ActiveRun, step: RunStep): void {
+  #begin(run: ActiveRun, step: RunStep, dueBy: number): void {
     applyStep(run, step);
     for (const index of step.ready) this.#enqueue(run, index);
-    run.tasks.forEach((task, index) => {
-      if (task.state !== "up_for_retry") return;
-      if (task.dueAt !== null && task.dueAt > this.#options.clock.now()) this.#retries.add(task.dueAt, run.id);
-      else this.#enqueue(run, index);
-    });
+    this.#enqueueDue(run, dueBy);
+    for (const { state, dueAt } of run.tasks) if (state === "up_for_retry") this.#retryAt(run, dueAt!);
     this.#evictIfWaiting(run);
   }
 
   /** Memory first, then the commit, then what follows from it: so two reports in one turn see each other. */
   async #commit(run: ActiveRun, step: RunStep): Promise<void> {
     const isOver = applyStep(run, step);
-    if (hasRows(step)) await this.#options.committer.write(step.writes);
+    this.#runs.measure(run);
+    const isStored = hasRows(step);
+    if (isStored) {
+      this.#unstored.set(run, (this.#unstored.get(run) ?? 0) + 1);
+      await this.#options.committer.write(step.writes);
+    }
     for (const index of step.ready) this.#enqueue(run, index);
-    if (step.retry !== null) this.#retries.add(run.tasks[step.retry]!.dueAt!, run.id);
+    if (step.retry !== null) this.#retryAt(run, run.tasks[step.retry]!.dueAt!);
+    if (isStored) this.#markStored(run);
     if (isOver) this.#end(run);
     else this.#evictIfWaiting(run);
     this.#pump();
   }
 
+  #markStored(run: ActiveRun): void {
+    const left = this.#unstored.get(run)! - 1;
+    if (left === 0) this.#unstored.delete(run);
+    else this.#unstored.set(run, left);
+  }
+
   #end(run: ActiveRun): void {
     this.#markStarted(run);
-    this.#runs.delete(run.id);
+    this.#runs.delete(run);
     this.#options.onRunEnd?.(run);
     this.#refill();
   }
 
-  /** A run that only waits for a retry takes no memory until it is due. */
+  /** A run that only waits for a retry takes no memory until it is due. What the metadata DB does not have yet stays. */
   #evictIfWaiting(run: ActiveRun): void {
     const isWaiting = run.tasks.some(({ state }) => state === "up_for_retry");
-    if (!isWaiting || run.tasks.some(({ state }) => state === "scheduled" || state === "queued" || state === "running")) return;
-    this.#runs.delete(run.id);
+    if (!isWaiting || this.#unstored.has(run)) return;
+    if (run.tasks.some(({ state }) => state === "scheduled" || state === "queued" || state === "running")) return;
+    this.#runs.delete(run);
     this.#refill();
   }
 
-  #resume(runIds: readonly number[]): void {
-    for (const id of new Set(runIds)) {
-      const run = this.#runs.get(id);
-      if (run !== undefined) this.#enqueueDue(run);
+  #retryAt({ id, dag }: ActiveRun, dueAt: number): void {
+    this.#retries.add(dueAt, { runId: id, dag, dueAt });
+  }
+
+  #resume(due: readonly DueRetry[]): void {
+    for (const retry of due) {
+      const run = this.#runs.get(retry.runId);
+      if (run === undefined) this.#loader.resume(retry);
+      else this.#enqueueDue(run, retry.dueAt);
     }
-    this.#loader.resume(runIds.filter((id) => !this.#runs.has(id)));
+    this.#refill();
     this.#pump();
   }
 
-  #enqueueDue(run: ActiveRun): void {
-    const now = this.#options.clock.now();
+  #enqueueDue(run: ActiveRun, dueBy: number): void {
     run.tasks.forEach((task, index) => {
-      if (task.state === "up_for_retry" && task.dueAt !== null && task.dueAt <= now) this.#enqueue(run, index);
+      if (task.state === "up_for_retry" && (task.dueAt ?? 0) <= dueBy) this.#enqueue(run, index);
     });
   }
 
+  /** Reads runs into what memory is free, a page in each turn of the event loop, so that nothing waits for a long backlog. */
   #refill(): void {
-    if (this.#loader.isBehind && this.#runs.size < MAX_ACTIVE_RUNS / 2) {
-      this.#loader.loadPage();
+    if (this.#isRefilling || !this.#loader.waiting.some((dag) => this.#runs.isLow(dag))) return;
+    this.#isRefilling = true;
+    setImmediate(() => {
+      this.#isRefilling = false;
+      if (this.#isDraining) return;
+      for (const dag of this.#loader.waiting) if (this.#runs.isLow(dag)) this.#loader.load(dag);
       this.#pump();
-    }
+      this.#refill();
+    });
   }
 
   #enqueue(run: ActiveRun, index: number): void {

@@ -1,11 +1,15 @@
 import type { Clock } from "../domain/clock.ts";
 
 interface Entry<Item> {
+  /** By the monotonic clock. */
   readonly at: number;
   readonly item: Item;
 }
 
-/** Items that become due at an instant (UTC ms); those due together are given together. A binary heap with one timer. */
+/**
+ * Items that become due at an instant (UTC ms); those due together are given together. The wait is measured by the
+ * monotonic clock: setting the other one back delays nothing. A binary heap with one timer.
+ */
 export class TimerQueue<Item> {
   readonly #clock: Clock;
   readonly #onDue: (items: readonly Item[]) => void;
@@ -19,7 +23,7 @@ export class TimerQueue<Item> {
   }
 
   add(at: number, item: Item): void {
-    this.#heap.push({ at, item });
+    this.#heap.push({ at: this.#clock.monotonic() + at - this.#clock.now(), item });
     this.#rise(this.#heap.length - 1);
     this.#arm();
   }
@@ -35,7 +39,7 @@ export class TimerQueue<Item> {
   tick(): void {
     this.#cancel = null;
     this.#timerAt = Number.POSITIVE_INFINITY;
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const due: Item[] = [];
     while (this.#heap.length > 0 && this.#heap[0]!.at <= now) due.push(this.#pop());
     this.#arm();
@@ -47,7 +51,7 @@ export class TimerQueue<Item> {
     if (first === undefined || first.at >= this.#timerAt) return;
     this.#cancel?.();
     this.#timerAt = first.at;
-    this.#cancel = this.#clock.after(first.at - this.#clock.now(), () => this.tick());
+    this.#cancel = this.#clock.after(first.at - this.#clock.monotonic(), () => this.tick());
   }
 
   #pop(): Item {

@@ -10,6 +10,7 @@ const RUN_COLUMNS =
 
 export class SqliteRunStore implements RunStore {
   readonly #selectActive: Statement;
+  readonly #selectActiveDags: Statement;
   readonly #selectRun: Statement;
   readonly #selectEvent: Statement;
   readonly #selectTasks: Statement;
@@ -18,10 +19,11 @@ export class SqliteRunStore implements RunStore {
 
   constructor(db: Database) {
     this.#selectCounter = db.prepare("SELECT number FROM commit_counter");
-    // The partial index holds what is active and nothing else; the planner would rather walk the history by id.
-    this.#selectActive = db.prepare(
-      `SELECT ${RUN_COLUMNS} FROM dag_run INDEXED BY dag_run_active WHERE state < 10 AND id > ? ORDER BY id LIMIT ?`,
-    );
+    // The partial index holds what is active and nothing else; left alone, the planner would walk the history.
+    this.#selectActive = db
+      .prepare("SELECT id FROM dag_run INDEXED BY dag_run_active WHERE state < 10 AND dag = ? AND id > ? ORDER BY id LIMIT ?")
+      .pluck();
+    this.#selectActiveDags = db.prepare("SELECT DISTINCT dag FROM dag_run INDEXED BY dag_run_active WHERE state < 10").pluck();
     this.#selectRun = db.prepare(`SELECT ${RUN_COLUMNS} FROM dag_run WHERE id = ? AND state < 10`);
     this.#selectEvent = db.prepare("SELECT * FROM asset_event WHERE id = ?");
     this.#selectTasks = db.prepare("SELECT * FROM task_instance WHERE run_id = ?");
@@ -30,15 +32,17 @@ export class SqliteRunStore implements RunStore {
     );
   }
 
-  active(afterId: number, limit: number): readonly StoredRun[] {
-    return (this.#selectActive.all(afterId, limit) as DagRunTable[]).map((row) => this.#complete(row));
+  activeDags(): readonly number[] {
+    return this.#selectActiveDags.all() as number[];
   }
 
-  load(ids: readonly number[]): readonly StoredRun[] {
-    return ids.flatMap((id) => {
-      const row = this.#selectRun.get(id) as DagRunTable | undefined;
-      return row === undefined ? [] : [this.#complete(row)];
-    });
+  active(dag: number, afterId: number, limit: number): readonly number[] {
+    return this.#selectActive.all(dag, afterId, limit) as number[];
+  }
+
+  load(id: number): StoredRun | null {
+    const row = this.#selectRun.get(id) as DagRunTable | undefined;
+    return row === undefined ? null : this.#complete(row);
   }
 
   nextId(): number {
