@@ -235,6 +235,22 @@ test("a connection is given to the task that asks, masked in what it leaves behi
   assert.doesNotMatch(readLog(engine, run.id), /s3cr3t/);
 });
 
+test("a task that asks for an unknown connection or variable fails at the author's line", async (t) => {
+  const body = (ask: string): string => `dag.task("t", async ({ connection, variable }) => {\n  await ${ask};\n});`;
+  const engine = await startEngine(t, {
+    files: { "conn.ts": dag("conn", body(`connection("nope")`)), "var.ts": dag("var", body(`variable("nope")`)) },
+  });
+  for (const [id, message] of [
+    ["conn", /"message":"connection 'nope': expected it in/] as const,
+    ["var", /"message":"variable 'nope'/] as const,
+  ]) {
+    const { error } = (await engine.run(id)).tasks[0]!;
+    assert.match(error!, message);
+    assert.match(error!, new RegExp(`"stack":"Error: .*\\\\n +at .*${id}\\.ts:4`));
+    assert.doesNotMatch(error!, /value-requests/);
+  }
+});
+
 test("a saved file is the next run's version, a broken one leaves the last good one running (P10)", async (t) => {
   const engine = await startEngine(t, { files: { "v.ts": dag("v", `dag.task("t", () => 1);`) } });
   const file = join(engine.dags, "v.ts");
