@@ -1,5 +1,5 @@
 import { SQSClient, type SQSClientConfig } from "@aws-sdk/client-sqs";
-import type { Connection } from "@millrace/sdk/provider";
+import { TriggerError, type Connection } from "@millrace/sdk/provider";
 import { regionOf } from "./params.ts";
 
 /** Above the longest poll, so that only a dead network runs into it. */
@@ -9,6 +9,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /**
  * A client for one queue. Region: the connection's `extra.region_name`, else the one in the queue's URL.
  * Credentials: login and password (or `extra.aws_session_token` with them), else the AWS SDK's own chain.
+ * @throws {TriggerError} CREDENTIALS_MISSING where only one of login and password is given
  */
 export function openClient(connection: Connection, queueUrl: string, options: { readonly maxAttempts: number }): SQSClient {
   const endpoint = text(connection.extra["endpoint_url"]);
@@ -38,9 +39,19 @@ export function waitTimeOf(connection: Connection): number | null {
 function credentialsOf(connection: Connection): Pick<SQSClientConfig, "credentials"> {
   const accessKeyId = text(connection.login) ?? text(connection.extra["aws_access_key_id"]);
   const secretAccessKey = text(connection.password) ?? text(connection.extra["aws_secret_access_key"]);
-  if (accessKeyId === null || secretAccessKey === null) return {};
+  if (accessKeyId === null && secretAccessKey === null) return {};
+  if (accessKeyId === null || secretAccessKey === null) throw halfCredentials(connection.id, accessKeyId === null);
   const sessionToken = text(connection.extra["aws_session_token"]);
   return { credentials: { accessKeyId, secretAccessKey, ...(sessionToken === null ? {} : { sessionToken }) } };
+}
+
+/** The SDK's own chain would take somebody else's credentials instead. */
+function halfCredentials(id: string, isLoginMissing: boolean): TriggerError {
+  const [got, missing] = isLoginMissing ? ["password", "login"] : ["login", "password"];
+  return new TriggerError(
+    "CREDENTIALS_MISSING",
+    `connection "${id}": expected login and password, or neither of them, got only ${got}: add the ${missing}, or remove the ${got} to use the AWS_* environment`,
+  );
 }
 
 function text(value: unknown): string | null {

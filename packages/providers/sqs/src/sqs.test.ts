@@ -151,6 +151,22 @@ for (const [status, type, code, message] of REFUSALS) {
   });
 }
 
+test("a login without a password, or the reverse, is refused: nobody else's credentials are used", async (t) => {
+  const queueUrl = "https://sqs.eu-west-1.amazonaws.com/1/q";
+  const { login: _login, ...passwordOnly } = connectionTo("http://127.0.0.1:1");
+  const { password: _password, ...loginOnly } = connectionTo("http://127.0.0.1:1");
+  for (const [connection, message] of [
+    [loginOnly, /got only login: add the password/] as const,
+    [passwordOnly, /got only password: add the login/] as const,
+  ]) {
+    await assert.rejects(openSqsTrigger({ queueUrl }, connection, new MessageStore().context()), { code: "CREDENTIALS_MISSING", message });
+    const publisher = new SqsPublisher(connection);
+    t.after(() => publisher.close());
+    const [result] = await publisher.publish([{ id: "1", params: { queueUrl }, body: Buffer.from("x"), options: {} }]);
+    assert.match(JSON.stringify(result), message);
+  }
+});
+
 test("a queue that is deleted while it is read ends the stream by name", async (t) => {
   const sqs = await sharedFauxqs();
   const queueUrl = await sqs.createQueue();
