@@ -3,17 +3,23 @@ import { test } from "node:test";
 import { systemClock } from "../src/domain/clock.ts";
 import type { RunWrites } from "../src/domain/committer.ts";
 import type { Log } from "../src/domain/log.ts";
-import { type BatchWriter, GroupCommitter, type Work } from "../src/metadata-db/committer.ts";
+import { type BatchWriter, GroupCommitter, StoreUnavailable, type Work } from "../src/metadata-db/committer.ts";
 
-const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const writes = (runId: number): RunWrites => ({ runId, run: null, taskInstances: [], tries: [], logs: [], outletEvents: [], outbox: [] });
 
 function setUp(write: (batch: readonly Work[]) => void) {
   const timers: (() => void)[] = [];
   const writer: BatchWriter = { write: (batch) => (write(batch), { results: batch.map(() => undefined), runs: [], outbox: [] }) };
-  const clock = { ...systemClock, after: (_ms: number, task: () => void) => (timers.push(task), () => undefined) };
-  const committer = new GroupCommitter({ writer, clock, log: silent, listener: { onRuns() {}, onOutbox() {} } });
-  return { committer, timers };
+  const errors: string[] = [];
+  const log: Log = { debug() {}, info() {}, warn() {}, error: (message) => void errors.push(message), child: () => log };
+  let passedMs = 0;
+  const clock = {
+    ...systemClock,
+    monotonic: () => passedMs,
+    after: (_ms: number, task: () => void) => (timers.push(task), () => undefined),
+  };
+  const committer = new GroupCommitter({ writer, clock, log, listener: { onRuns() {}, onOutbox() {} } });
+  return { committer, timers, errors, passTime: (ms: number) => void (passedMs += ms) };
 }
 
 test("what is given in one turn is one transaction", async () => {
@@ -55,5 +61,26 @@ test("steps of runs are tried again in their order until they are stored", async
   isBroken = false;
   timers[0]!();
   await Promise.all(all);
+  assert.deepEqual(stored, [1, 2, 3]);
+});
+
+test("a database that takes nothing is said once; messages are refused, steps of runs wait in order, a stop does not hang", async () => {
+  let isFull = true;
+  const stored: number[] = [];
+  const { committer, timers, errors, passTime } = setUp((batch) => {
+    if (isFull) throw new StoreUnavailable("database or disk is full");
+    stored.push(...batch.map((work) => (work.kind === "write" ? work.writes.runId : 0)));
+  });
+  const steps = [1, 2, 3].map((id) => committer.write(writes(id)));
+  await assert.rejects(committer.ingest({ triggerId: 1, entries: [] }), /disk is full/);
+  timers.splice(0).forEach((fire) => fire());
+  assert.equal(errors.length, 1);
+  const flushed = committer.flush();
+  passTime(6_000);
+  timers.splice(0).forEach((fire) => fire());
+  await flushed;
+  isFull = false;
+  timers.splice(0).forEach((fire) => fire());
+  await Promise.all(steps);
   assert.deepEqual(stored, [1, 2, 3]);
 });

@@ -109,7 +109,7 @@ export interface Committer {
   create(run: RunCreation): Promise<NewRun>;
   recordOutbox(outcomes: readonly OutboxOutcome[]): Promise<void>;
   startPositions(source: string, starts: ReadonlyMap<string, bigint>): Promise<void>;
-  /** Resolves once everything given so far is stored. */
+  /** Resolves once everything given so far is stored; or where the database has taken nothing for 5 s: then it is as after a crash (P5). */
   flush(): Promise<void>;
 }
 

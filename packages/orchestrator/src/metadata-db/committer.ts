@@ -19,9 +19,14 @@ export interface BatchReceipt {
   readonly outbox: readonly OutboxMessage[];
 }
 
-/** One dialect's transaction. Throws where nothing was stored. */
+/** One dialect's transaction. Throws where nothing was stored: StoreUnavailable where no batch at all could have been. */
 export interface BatchWriter {
   write(batch: readonly Work[], now: number): BatchReceipt;
+}
+
+/** A full disk, a file that cannot be written, a database that does not answer: nothing is wrong with the batch. */
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable";
 }
 
 interface Waiting {
@@ -41,11 +46,12 @@ export class WorkFailure {
 const MAX_WORK_PER_COMMIT = 1024;
 const RETRY_FIRST_MS = 100;
 const RETRY_LAST_MS = 5_000;
+const FLUSH_DEADLINE_MS = 5_000;
 
 /**
  * Group commit without a timer: the batch is what arrived while the last commit was under way, or in this turn of
  * the event loop. A transaction that fails is split, so that one bad piece fails alone; what must be stored is
- * tried again.
+ * tried again. Where the database takes nothing, messages stay in their broker and everything else waits.
  */
 export class GroupCommitter implements Committer {
   readonly #writer: BatchWriter;
@@ -55,6 +61,8 @@ export class GroupCommitter implements Committer {
   #waiting: Waiting[] = [];
   #isScheduled = false;
   #retryMs = RETRY_FIRST_MS;
+  /** Monotonic ms since which the database has taken nothing; null while it does. */
+  #failingSince: number | null = null;
 
   constructor(options: { writer: BatchWriter; clock: Clock; log: Log; listener: CommitListener }) {
     this.#writer = options.writer;
@@ -80,7 +88,11 @@ export class GroupCommitter implements Committer {
   }
 
   async flush(): Promise<void> {
-    while (this.#waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0) {
+      if (this.#failingSince === null) await new Promise((resolve) => setImmediate(resolve));
+      else if (this.#clock.monotonic() - this.#failingSince > FLUSH_DEADLINE_MS) return;
+      else await new Promise<void>((resolve) => this.#clock.after(RETRY_FIRST_MS, resolve));
+    }
   }
 
   #submit<T>(work: Work): Promise<T> {
@@ -101,7 +113,7 @@ export class GroupCommitter implements Committer {
     this.#isScheduled = false;
     const batch = this.#waiting.splice(0, MAX_WORK_PER_COMMIT);
     const failed = batch.length > 0 ? this.#commit(batch) : [];
-    if (failed.length > 0) this.#retryLater(failed);
+    if (failed.length > 0 || (this.#failingSince !== null && this.#waiting.length > 0)) this.#retryLater(failed);
     else if (this.#waiting.length > 0) this.#schedule();
   }
 
@@ -114,9 +126,9 @@ export class GroupCommitter implements Committer {
         this.#clock.now(),
       );
     } catch (error) {
-      return this.#split(batch, error as Error);
+      return error instanceof StoreUnavailable ? this.#putOff(batch, error) : this.#split(batch, error as Error);
     }
-    this.#retryMs = RETRY_FIRST_MS;
+    this.#onStored();
     if (receipt.runs.length > 0) this.#listener.onRuns(receipt.runs);
     if (receipt.outbox.length > 0) this.#listener.onOutbox(receipt.outbox);
     settle(batch, receipt.results);
@@ -131,9 +143,29 @@ export class GroupCommitter implements Committer {
       return [...failed, ...this.#commit(batch.slice(half))];
     }
     this.#log.error("a commit failed", { work: only.work.kind, error: error.message });
-    if (only.work.kind !== "ingest" && only.work.kind !== "create") return [only];
+    if (!isRefusable(only)) return [only];
     only.reject(error);
     return [];
+  }
+
+  #onStored(): void {
+    this.#retryMs = RETRY_FIRST_MS;
+    if (this.#failingSince === null) return;
+    this.#log.info("the metadata DB takes commits again");
+    this.#failingSince = null;
+  }
+
+  /** Said once, not at every attempt. */
+  #putOff(batch: readonly Waiting[], error: StoreUnavailable): readonly Waiting[] {
+    if (this.#failingSince === null) {
+      const hint =
+        "free space on its disk or make it writable again: messages stay in their brokers, finished tasks are kept in memory, nothing is lost";
+      this.#log.error(`the metadata DB takes no commits: ${error.message}; tried again until it does`, { hint });
+    }
+    this.#failingSince ??= this.#clock.monotonic();
+    const [refused, kept] = [batch.filter(isRefusable), batch.filter((waiting) => !isRefusable(waiting))];
+    for (const { reject } of refused) reject(error);
+    return kept;
   }
 
   /** Everything waits behind it, so that the steps of a run stay in order. */
@@ -143,6 +175,11 @@ export class GroupCommitter implements Committer {
     this.#clock.after(this.#retryMs, () => this.tick());
     this.#retryMs = Math.min(RETRY_LAST_MS, this.#retryMs * 2);
   }
+}
+
+/** Whoever gave it gives it again, or has somebody to tell. */
+function isRefusable({ work }: Waiting): boolean {
+  return work.kind === "ingest" || work.kind === "create";
 }
 
 function settle(batch: readonly Waiting[], results: readonly unknown[]): void {

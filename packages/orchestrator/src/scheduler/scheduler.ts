@@ -107,7 +107,7 @@ export class Scheduler implements Service, ExecutorListener {
     this.#cancelTick?.();
     this.#retries.stop();
     if (this.#inFlight.size > 0) await this.#waitUntilIdle(deadlineMs);
-    if (this.#inFlight.size > 0) await this.#interrupt();
+    if (this.#inFlight.size > 0) this.#interrupt();
     await this.#options.committer.flush();
     await this.executor.stop();
   }
@@ -324,15 +324,13 @@ export class Scheduler implements Service, ExecutorListener {
   }
 
   /** The stop, not the task, ends these tries: the next start is not to take them for ones that brought the server down. */
-  async #interrupt(): Promise<void> {
+  #interrupt(): void {
     this.#options.log.warn("tasks still ran at the end of the drain time: they start again with the server", {
       tasks: this.#inFlight.size,
     });
     const now = this.#options.clock.now();
     for (const { run, index } of this.#inFlight.values()) run.tasks[index] = { ...run.tasks[index]!, state: "queued" };
-    await Promise.all(
-      [...this.#inFlight.values()].map(({ run, index }) => this.#options.committer.write(recordRunning(run, [index], now).writes)),
-    );
+    for (const { run, index } of this.#inFlight.values()) void this.#options.committer.write(recordRunning(run, [index], now).writes);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Database, Statement } from "better-sqlite3";
 import type { NewRun, RunCreation } from "../../domain/committer.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { OutboxMessage } from "../../domain/outbox.ts";
-import { type BatchReceipt, type BatchWriter, type Work, WorkFailure } from "../committer.ts";
+import { type BatchReceipt, type BatchWriter, StoreUnavailable, type Work, WorkFailure } from "../committer.ts";
 import { EventWriter } from "./event-writer.ts";
 import { IdAllocator } from "./id-allocator.ts";
 import { IngestWriter } from "./ingest-writer.ts";
@@ -34,8 +34,8 @@ export class SqliteBatchWriter implements BatchWriter {
   }
 
   write(batch: readonly Work[], now: number): BatchReceipt {
-    this.#begin.run();
     try {
+      this.#begin.run();
       this.#ids.begin();
       const runs: NewRun[] = [];
       const outbox: OutboxMessage[] = [];
@@ -49,7 +49,7 @@ export class SqliteBatchWriter implements BatchWriter {
       this.sources.forget();
       // A full disk has rolled back by itself.
       if (this.#db.inTransaction) this.#rollback.run();
-      throw error;
+      throw isUnavailable(error) ? new StoreUnavailable((error as Error).message, { cause: error }) : error;
     }
   }
 
@@ -79,4 +79,10 @@ export class SqliteBatchWriter implements BatchWriter {
     runs.push(run);
     return run;
   }
+}
+
+/** What another batch would meet as well. */
+function isUnavailable(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" && /^SQLITE_(FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN|NOMEM|CORRUPT|NOTADB)/.test(code);
 }
