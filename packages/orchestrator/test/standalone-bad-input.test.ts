@@ -1,6 +1,6 @@
 // What goes wrong for a newcomer: one clear message each, that says what to do, and everything else goes on.
 import { strict as assert } from "node:assert";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -86,6 +86,10 @@ test("a file that is no database is left as it is", async (t) => {
     /^error: expected a SQLite database of Millrace in '\S+notes\.txt': file is not a database\nhint: .+\ncode: DB_UNREADABLE\n$/,
   );
   assert.equal(readFileSync(file, "utf8"), text);
+  assert.deepEqual(
+    readdirSync(project.folder).filter((name) => name.includes(".lock")),
+    [],
+  );
 });
 
 test("a second server on the same file is refused, and the first goes on", async (t) => {
@@ -125,6 +129,10 @@ test("a PostgreSQL address, whose password is not shown; a folder as the databas
   mkdirSync(join(project.folder, "folder.db"));
   const folder = await refuse(project, { environment: { MILLRACE_DB_URL: "sqlite:folder.db" } });
   assert.deepEqual([folder.code, folder.err.split("\n").at(-2)], [1, "code: DB_UNREADABLE"]);
+  assert.deepEqual(
+    readdirSync(project.folder).filter((name) => name.includes(".lock")),
+    [],
+  );
 });
 
 test("DAG files with a syntax error and an endless loop are import errors; the others run", async (t) => {

@@ -10,7 +10,7 @@ import type { Reads } from "../../domain/reads.ts";
 import type { ActiveRun } from "../../domain/run.ts";
 import { SqliteAccountStore } from "../../metadata-db/sqlite/account-store.ts";
 import { lockDatabase } from "../../metadata-db/sqlite/file-lock.ts";
-import { openDatabase } from "../../metadata-db/sqlite/open-database.ts";
+import { assertDatabaseFile, openDatabase } from "../../metadata-db/sqlite/open-database.ts";
 import { openSqliteReader } from "../../metadata-db/sqlite/reader/open-sqlite-reader.ts";
 import { readVersion } from "../read-version.ts";
 import { removeServerFile, writeServerFile } from "../server-file.ts";
@@ -108,6 +108,7 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
 /** The lock before the file, so that no two servers ever write to it. */
 async function openFiles(config: Config, cleanup: Cleanup): Promise<{ db: ReturnType<typeof openDatabase>; reads: Reads }> {
   prepareFiles(config);
+  assertDatabaseFile(config.dbFile);
   const lock = lockDatabase(config.dbFile);
   cleanup.add(() => lock.release());
   const db = openDatabase(config.dbFile);

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { randomBytes } from "node:crypto";
@@ -6,6 +6,33 @@ import Database from "better-sqlite3";
 import { MillraceError } from "../../domain/errors.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("./migrations/", import.meta.url));
+
+/** How every SQLite database begins; an empty file is a new one. */
+const SQLITE_HEADER = "SQLite format 3\0";
+
+/**
+ * Looks before anything is written beside the file. One that does not exist is in order.
+ * @throws {MillraceError} DB_UNREADABLE
+ */
+export function assertDatabaseFile(file: string): void {
+  if (!existsSync(file)) return;
+  const header = readHeader(file);
+  if (header !== "" && header !== SQLITE_HEADER)
+    throw new MillraceError("DB_UNREADABLE", `expected a SQLite database of Millrace in '${file}': file is not a database`);
+}
+
+function readHeader(file: string): string {
+  const bytes = Buffer.alloc(SQLITE_HEADER.length);
+  let descriptor: number | null = null;
+  try {
+    descriptor = openSync(file, "r");
+    return bytes.toString("latin1", 0, readSync(descriptor, bytes));
+  } catch (cause) {
+    throw unopened(file, cause as Error);
+  } finally {
+    if (descriptor !== null) closeSync(descriptor);
+  }
+}
 
 /**
  * Opens the metadata DB for writing and brings its schema up to this version.
@@ -31,8 +58,12 @@ function connect(file: string): Database.Database {
     if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
     return new Database(file);
   } catch (error) {
-    throw new MillraceError("DB_UNREADABLE", `cannot open the database file '${file}': ${(error as Error).message}`, { cause: error });
+    throw unopened(file, error as Error);
   }
+}
+
+function unopened(file: string, cause: Error): MillraceError {
+  return new MillraceError("DB_UNREADABLE", `cannot open the database file '${file}': ${cause.message}`, { cause });
 }
 
 function configure(db: Database.Database): void {
