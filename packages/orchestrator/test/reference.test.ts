@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { DEFINITION_ERRORS } from "@millrace/sdk/internal";
+import { KAFKA_ERROR_CODES } from "../../providers/kafka/src/error.ts";
+import { SQS_ERROR_CODES } from "../../providers/sqs/src/error.ts";
 import type { Command } from "commander";
 import { createProgram } from "../src/cli/create-program.ts";
 import { CLIENT_VARIABLES } from "../src/config/client-config.ts";
 import { loadConfig, OPTIONS } from "../src/config/config.ts";
 import { IMPORT_ERRORS } from "../src/dag-loader/import-error.ts";
 import { ERRORS } from "../src/domain/errors.ts";
+import { DEAD_LETTER_REASONS } from "../src/domain/ingest-unit.ts";
 import { EVALUATION_ERRORS } from "../src/worker/evaluation-errors.ts";
 import { startApi } from "./api-harness.ts";
 
@@ -26,7 +29,7 @@ function rows(text: string, first: RegExp): string[][] {
     .filter(([cell]) => first.test(cell!));
 }
 
-const [raised = "", imported = ""] = read("errors.md").split("## Import errors");
+const [raised = "", imported = "", watchers = "", deadLetters = ""] = read("errors.md").split(/^## .+$/m);
 
 test("errors.md has every code, with its status and hint, and no other", () => {
   const written = rows(raised, /^`[A-Z_]+`$/).map(([code, status, , hint]) => [code!.slice(1, -1), Number(status), hint]);
@@ -37,6 +40,34 @@ test("errors.md has every code, with its status and hint, and no other", () => {
 test("errors.md has every import error, with its hint, and no other", () => {
   const written = rows(imported, /^`[A-Z_]+`$/).map(([code, , hint]) => [code!.slice(1, -1), hint]);
   assert.deepEqual(written, Object.entries({ ...IMPORT_ERRORS, ...EVALUATION_ERRORS, ...DEFINITION_ERRORS }));
+});
+
+test("errors.md has every error of a provider, and no other", () => {
+  const providers = { kafka: KAFKA_ERROR_CODES, sqs: SQS_ERROR_CODES };
+  const written = rows(watchers, /^`[A-Z_]+`$/).map(([code, from]) => [code!.slice(1, -1), from!.split(", ")] as const);
+  for (const [name, codes] of Object.entries(providers)) {
+    assert.deepEqual(written.flatMap(([code, from]) => (from.includes(name) ? [code] : [])).toSorted(), codes.toSorted());
+    assert.deepEqual(
+      thrownIn(name).filter((code) => !codes.some((known) => known === code)),
+      [],
+    );
+  }
+  const others = written.filter(([, from]) => !from.some((name) => name in providers));
+  assert.deepEqual(others, [["POSITION_GAP", ["triggerer"]]]);
+});
+
+/** The codes that the sources of a provider raise themselves; `explain` is bound to the list by its type. */
+function thrownIn(provider: string): string[] {
+  const folder = new URL(`../../providers/${provider}/src/`, import.meta.url);
+  const sources = readdirSync(folder).filter((name) => !name.endsWith(".test.ts"));
+  const codes = sources.flatMap((name) => [...readFileSync(new URL(name, folder), "utf8").matchAll(/new TriggerError\(\s*"([A-Z_]+)"/g)]);
+  assert.notEqual(codes.length, 0);
+  return codes.map(([, code]) => code!);
+}
+
+test("errors.md has every reason of a dead letter, and no other", () => {
+  const written = rows(deadLetters, /^`[A-Z_]+`$/).map(([reason]) => reason!.slice(1, -1));
+  assert.deepEqual(written, [...DEAD_LETTER_REASONS]);
 });
 
 test("configuration.md has every flag and variable, and no other", () => {

@@ -21,9 +21,13 @@ export interface NewAssetEvent {
   readonly decisions: readonly PendingDecision[];
 }
 
+/** Why a message could not become an asset event; docs/reference/errors.md says when. */
+export const DEAD_LETTER_REASONS = ["NOT_JSON", "SCHEMA"] as const;
+export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number];
+
 export interface NewDeadLetter {
   readonly assetId: number;
-  readonly reasonCode: string;
+  readonly reasonCode: DeadLetterReason;
   readonly reason: string;
 }
 

@@ -3,6 +3,18 @@ import { TriggerError } from "@millrace/sdk/provider";
 const NO_TOPIC = ["UNKNOWN_TOPIC_OR_PARTITION", "UNKNOWN_TOPIC_ID", "INVALID_TOPIC_EXCEPTION"];
 const NO_PERMISSION = ["TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"];
 
+/** docs/reference/errors.md says when each is raised. */
+export const KAFKA_ERROR_CODES = [
+  "TOPIC_NOT_FOUND",
+  "TOPIC_RECREATED",
+  "AUTHENTICATION_FAILED",
+  "ACCESS_DENIED",
+  "CONNECTION_INVALID",
+  "BROKER_UNREACHABLE",
+  "BROKER_ERROR",
+] as const;
+type KafkaErrorCode = (typeof KAFKA_ERROR_CODES)[number];
+
 /** What an operation was about, for its error message. */
 interface ErrorSubject {
   readonly servers: readonly unknown[];
@@ -21,7 +33,7 @@ export function hasApiError(error: Error, ids: readonly string[]): boolean {
   return nestedErrors(error).some((nested) => ids.includes(nested.apiId ?? ""));
 }
 
-function explain(error: Error, subject: ErrorSubject): readonly [code: string, message: string] {
+function explain(error: Error, subject: ErrorSubject): readonly [code: KafkaErrorCode, message: string] {
   const servers = `Kafka at "${subject.servers.join(",")}"`;
   const topics = `topic ${subject.topics.map((topic) => `"${topic}"`).join(", ")}`;
   const nested = nestedErrors(error);

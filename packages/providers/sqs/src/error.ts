@@ -15,8 +15,21 @@ const NO_LOGIN = new Set([
 const NO_PERMISSION = new Set(["AccessDenied", "AccessDeniedException", "KmsAccessDenied", "AuthorizationError", "NotAuthorized"]);
 const LATER = new Set(["RequestThrottled", "ThrottlingException", "Throttling", "KmsThrottled", "OverLimit", "ServiceUnavailable"]);
 
+/** docs/reference/errors.md says when each is raised. */
+export const SQS_ERROR_CODES = [
+  "QUEUE_NOT_FOUND",
+  "AUTHENTICATION_FAILED",
+  "ACCESS_DENIED",
+  "CREDENTIALS_MISSING",
+  "REGION_MISSING",
+  "REQUEST_REFUSED",
+  "BROKER_BUSY",
+  "BROKER_UNREACHABLE",
+] as const;
+type SqsErrorCode = (typeof SQS_ERROR_CODES)[number];
+
 /** Codes after which the same request would fail again until somebody changes something. */
-const PERMANENT = new Set([
+const PERMANENT: ReadonlySet<string> = new Set<SqsErrorCode>([
   "QUEUE_NOT_FOUND",
   "ACCESS_DENIED",
   "AUTHENTICATION_FAILED",
@@ -36,7 +49,7 @@ export function isPermanent(error: TriggerError): boolean {
   return PERMANENT.has(error.code);
 }
 
-function explain(error: unknown, queueUrl: string, permission: string): readonly [code: string, message: string] {
+function explain(error: unknown, queueUrl: string, permission: string): readonly [code: SqsErrorCode, message: string] {
   const { name, message, status } = describe(error);
   const queue = `the queue "${queueUrl}"`;
   if (NO_QUEUE.has(name))
