@@ -1,4 +1,5 @@
 import { DefinitionError, notYetSupported } from "./definition-error.ts";
+import { nearestName } from "./nearest-name.ts";
 
 const NAME = /^[\p{L}\p{N}_.-]{1,250}$/u;
 const MAX_ASSET_NAME_LENGTH = 1500;
@@ -29,7 +30,7 @@ export function checkOptions(what: string, options: unknown, known: readonly str
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.includes(name)) continue;
     if (notYet.includes(name)) notYetSupported(`${what}: option '${name}'`);
-    const near = nearest(name, known);
+    const near = nearestName(name, known);
     const hint = near === undefined ? `the options are ${known.join(", ")}` : `did you mean '${near}'?`;
     throw new DefinitionError("BAD_OPTION", `${what}: there is no option '${name}'`, hint);
   }
@@ -53,23 +54,4 @@ export function quote(value: unknown): string {
   } catch {
     return `a ${typeof value}`;
   }
-}
-
-function nearest(name: string, candidates: readonly string[]): string | undefined {
-  const ranked = candidates.map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }));
-  const best = ranked.sort((a, b) => a.distance - b.distance)[0];
-  return best !== undefined && best.distance <= 1 + name.length / 4 ? best.candidate : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const substituted = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
