@@ -18,6 +18,7 @@ const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () =>
 
 /** Keeps what it is given until the test reports on it. */
 class HeldExecutor implements Executor {
+  readonly isConnected = true;
   readonly dispatched: TaskDispatch[] = [];
   room = Number.POSITIVE_INFINITY;
   readonly listener: ExecutorListener;

@@ -145,6 +145,14 @@ test("a task that runs out of memory fails alone, and the next one finds a worke
   assert.equal((await engine.run("thin")).state, SUCCESS);
 });
 
+test("health tells of the executor", async (t) => {
+  const engine = await startEngine(t, { files: { "one.ts": dag("one", `dag.task("t", () => 1);`) } });
+  await engine.run("one");
+  assert.equal(engine.engine.health().executor, true);
+  await engine.stop();
+  assert.equal(engine.engine.health().executor, false);
+});
+
 test("a task that blocks its worker is named, and others run in another one", async (t) => {
   const engine = await startEngine(t, {
     files: {

@@ -26,6 +26,7 @@ export interface EngineHealth {
   readonly loader: boolean;
   readonly scheduler: boolean;
   readonly triggerer: boolean;
+  /** A worker has connected. */
   readonly executor: boolean;
 }
 

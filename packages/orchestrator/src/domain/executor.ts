@@ -56,6 +56,8 @@ export interface PublishedMessage {
 
 /** Where tasks run: this machine, or others. */
 export interface Executor extends Service {
+  /** A worker is there to take tasks; where none is, they wait for one. */
+  readonly isConnected: boolean;
   hasRoom(isolation: "shared" | "process"): boolean;
   dispatch(dispatch: TaskDispatch): void;
 }

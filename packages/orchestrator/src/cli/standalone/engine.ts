@@ -104,7 +104,7 @@ export class Engine implements EngineControl {
 
   health(): ReturnType<EngineControl["health"]> {
     const { loader, scheduler, triggerer } = this.#running;
-    return { isReady: this.#isReady, loader, scheduler, triggerer, executor: scheduler };
+    return { isReady: this.#isReady, loader, scheduler, triggerer, executor: scheduler && this.scheduler.executor.isConnected };
   }
 
   /** The newest picture of the dags folders. */

@@ -58,6 +58,10 @@ export class LocalExecutor implements Executor {
     this.#server = createServer((socket) => this.#greet(socket));
   }
 
+  get isConnected(): boolean {
+    return !this.#isStopping && [...this.#workers].some((worker) => worker.isolation === "shared" && worker.isConnected);
+  }
+
   get #socketPath(): string {
     return join(this.#folder, "workers.sock");
   }
