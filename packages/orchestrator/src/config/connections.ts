@@ -2,13 +2,14 @@ import type { Connection } from "@millrace/sdk/provider";
 import type { Connections } from "../domain/connections.ts";
 import { MillraceError } from "../domain/errors.ts";
 import type { Environment } from "./config.ts";
+import { isConnectionUri, parseConnectionUri } from "./connection-uri.ts";
 import { variableNames } from "./variable-names.ts";
 
 const FIELDS = ["conn_type", "description", "host", "login", "password", "port", "schema", "extra"] as const;
 type Fields = Partial<Record<(typeof FIELDS)[number], unknown>>;
 type Fail = (problem: string) => MillraceError;
 
-/** Connections as JSON in `MILLRACE_CONN_<ID>`, then `AIRFLOW_CONN_<ID>`. No error ever shows a value of one. */
+/** Connections as JSON or a URI in `MILLRACE_CONN_<ID>`, then `AIRFLOW_CONN_<ID>`. No error ever shows a value of one. */
 export class EnvironmentConnections implements Connections {
   readonly #env: Environment;
 
@@ -22,22 +23,22 @@ export class EnvironmentConnections implements Connections {
     const name = names.find((candidate) => this.#env[candidate]);
     if (name === undefined) {
       throw new MillraceError("CONNECTION_NOT_FOUND", `connection '${id}': expected it in ${names.join(" or ")}, neither is set`, {
-        hint: `set ${names[0]} to JSON like {"conn_type": "aws", "login": "…", "password": "…"}`,
+        hint: `set ${names[0]} to JSON like {"conn_type": "aws", "login": "…", "password": "…"}, or to a URI like aws://LOGIN:PASSWORD@`,
       });
     }
-    return parseConnection(id, name, this.#env[name]!);
+    return parseConnection(id, name, this.#env[name]!.trim());
   }
 }
 
 function parseConnection(id: string, variable: string, text: string): Connection {
   const fail: Fail = (problem) => new MillraceError("CONNECTION_INVALID", `connection '${id}' in ${variable}: ${problem}`);
-  const fields = parseFields(text, fail);
+  const fields: Fields = isConnectionUri(text) ? parseConnectionUri(text, fail) : parseFields(text, fail);
   const connType = optionalText(fields, "conn_type", fail);
   if (connType === undefined || connType === "")
     throw fail('expected a field \'conn_type\' that names its kind, like "aws" or "kafka", got none');
   return {
     id,
-    connType,
+    connType: normalizeConnType(connType),
     host: optionalText(fields, "host", fail),
     login: optionalText(fields, "login", fail),
     password: optionalText(fields, "password", fail),
@@ -47,12 +48,14 @@ function parseConnection(id: string, variable: string, text: string): Connection
   };
 }
 
+/** As Airflow does: a URI's scheme cannot hold `_`, and PostgreSQL has two names. */
+function normalizeConnType(connType: string): string {
+  return connType === "postgresql" ? "postgres" : connType.replaceAll("-", "_");
+}
+
 function parseFields(text: string, fail: Fail): Fields {
-  if (/^\s*[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
-    throw fail("expected a JSON object, got a URI; URIs come with a later version");
-  }
-  const fields = parseJson(text, (where) => fail(`expected a JSON object, got text that is not JSON${where}`));
-  if (!isObject(fields)) throw fail(`expected a JSON object, got ${kindOf(fields)}`);
+  const fields = parseJson(text, (where) => fail(`expected a JSON object or a URI, got text that is neither${where}`));
+  if (!isObject(fields)) throw fail(`expected a JSON object or a URI, got ${kindOf(fields)}`);
   const unknown = Object.keys(fields).find((name) => !FIELDS.some((field) => field === name));
   if (unknown !== undefined)
     throw fail(`expected the fields ${FIELDS.join(", ")}, got '${unknown}'; what belongs to its kind goes into 'extra'`);
