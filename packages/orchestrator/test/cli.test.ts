@@ -195,6 +195,25 @@ test("tasks logs prints the latest try, or the one asked for, and follows to its
   assert.equal((await millrace("tasks", "logs", "by_hand", "my-run", "nope")).code, 1);
 });
 
+test("tasks logs without a task prints those of the whole run, and says whose a line is", async (t) => {
+  const { millrace } = await startServer(t);
+  const all = await millrace("tasks", "logs", "evaluate_reading", HOT);
+  const lines = all.out.trimEnd().split("\n");
+  assert.equal(lines[0], 'score  2026-11-21T12:00:01.002Z INFO  loading the model {"n":0}');
+  assert.deepEqual(
+    lines.filter((line) => !/^(score|alert) {2}/.test(line)),
+    [],
+  );
+  const json = await millrace("tasks", "logs", "evaluate_reading", HOT, "-o", "json");
+  assert.deepEqual(
+    json.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).task_id),
+    lines.map((line) => line.split(" ")[0]),
+  );
+});
+
 test("events list and explain, in sentences", async (t) => {
   const { millrace } = await startServer(t);
   const list = (await millrace("events", "list", "--asset", "readings", "--limit", "2")).out.trim().split("\n");
@@ -207,6 +226,7 @@ test("events list and explain, in sentences", async (t) => {
     (await millrace("events", "list", "--asset", "reading")).err,
     /no asset 'reading' is loaded\nhint: did you mean 'readings'\?/,
   );
+  assert.match((await millrace("events", "explain", "latest")).out, new RegExp(`^Event +event ${SEED.queuedEvent} of asset`));
   const explain = async (id: number): Promise<string> => (await millrace("events", "explain", String(id))).out;
   assert.match(
     await explain(SEED.coldEvent),

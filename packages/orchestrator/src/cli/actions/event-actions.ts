@@ -40,14 +40,23 @@ async function findAsset(client: ApiClient, name: string): Promise<number> {
 }
 
 export async function explainEvent(context: CommandContext, id: string, options: ClientOptions): Promise<void> {
-  if (!/^\d+$/.test(id))
-    throw new MillraceError("USAGE", `expected the id of an event, a number, got '${id}'`, {
+  if (id !== "latest" && !/^\d+$/.test(id))
+    throw new MillraceError("USAGE", `expected the id of an event, a number, or 'latest', got '${id}'`, {
       hint: "`millrace events list` shows the ids",
     });
   const client = openClient(context, options);
-  const event = await client.get<AssetEventBody>(apiPath`/assets/events/${id}`);
-  const { decisions } = await client.get<{ decisions: DecisionBody[] }>(apiPath`/assets/events/${id}/decisions`);
+  const event = id === "latest" ? await getLatest(client) : await client.get<AssetEventBody>(apiPath`/assets/events/${id}`);
+  const { decisions } = await client.get<{ decisions: DecisionBody[] }>(`/assets/events/${event.id}/decisions`);
   print(options.output, { event, decisions }, () => `${describeEvent(event)}\n\n${describeDecisions(event, decisions)}`);
+}
+
+async function getLatest(client: ApiClient): Promise<AssetEventBody> {
+  const { asset_events } = await client.get<{ asset_events: AssetEventBody[] }>("/assets/events", { order_by: "-timestamp", limit: 1 });
+  const [latest] = asset_events;
+  if (latest !== undefined) return latest;
+  throw new MillraceError("ASSET_EVENT_NOT_FOUND", "there are no asset events yet", {
+    hint: "send a message to a queue that a watcher reads; `millrace dags show DAG` shows its watchers",
+  });
 }
 
 function describeEvent(event: AssetEventBody): string {

@@ -12,29 +12,39 @@ interface LogOptions extends ClientOptions {
   readonly follow?: boolean;
 }
 
-interface TaskName {
+interface LogName {
   readonly dag: string;
   readonly run: string;
-  readonly task: string;
+  /** All of the run's tasks, one after the other, where it is left out. */
+  readonly task: string | undefined;
 }
+
+type LogLine = LogPageBody["content"][number];
+type Write = (line: LogLine) => void;
 
 const POLL_MS = 500;
 
-export async function showLogs(context: CommandContext, name: TaskName, options: LogOptions): Promise<void> {
+export async function showLogs(context: CommandContext, name: LogName, options: LogOptions): Promise<void> {
   const client = openClient(context, options);
   const run = await getRun(client, name.dag, name.run);
-  const path = apiPath`/dags/${name.dag}/dagRuns/${run.dag_run_id}/taskInstances/${name.task}`;
-  const tryNumber = options.try === undefined ? await latestTry(client, path) : parseTry(options.try);
-  const write = options.output === "json" ? (line: LogPageBody["content"][number]) => JSON.stringify(line) : formatLine;
-  const count = await printPages(client, `${path}/logs/${tryNumber}`, options.follow === true, (line) =>
-    process.stdout.write(`${write(line)}\n`),
-  );
-  if (count === 0) console.error(`try ${tryNumber} of task '${name.task}' has logged nothing${options.follow === true ? "" : " yet"}`);
+  const path = apiPath`/dags/${name.dag}/dagRuns/${run.dag_run_id}/taskInstances`;
+  if (name.task === undefined) return showAll(client, path, options);
+  const instance = await client.get<TaskInstanceBody>(`${path}/${encodeURIComponent(name.task)}`);
+  await showTask(client, path, instance, options, "");
 }
 
-async function latestTry(client: ApiClient, path: string): Promise<number> {
-  const { try_number: number } = await client.get<TaskInstanceBody>(path);
-  return Math.max(1, number);
+async function showAll(client: ApiClient, path: string, options: LogOptions): Promise<void> {
+  const { task_instances: tasks } = await client.get<{ task_instances: TaskInstanceBody[] }>(path, { limit: 1000 });
+  const width = Math.max(...tasks.map(({ task_id }) => task_id.length));
+  for (const task of tasks) await showTask(client, path, task, options, `${task.task_id.padEnd(width)}  `);
+}
+
+async function showTask(client: ApiClient, path: string, task: TaskInstanceBody, options: LogOptions, prefix: string): Promise<void> {
+  const { task_id: id, try_number: latest } = task;
+  const tryNumber = options.try === undefined ? Math.max(1, latest) : parseTry(options.try);
+  const write: Write = (line) => process.stdout.write(`${options.output === "json" ? formatJson(id, line) : prefix + formatLine(line)}\n`);
+  const { count, isOver } = await printPages(client, `${path}/${encodeURIComponent(id)}/logs/${tryNumber}`, options.follow === true, write);
+  if (count === 0) console.error(`try ${tryNumber} of task '${id}' has logged nothing${isOver ? "" : " yet"}`);
 }
 
 /** @throws {MillraceError} USAGE */
@@ -43,13 +53,8 @@ function parseTry(text: string): number {
   throw new MillraceError("USAGE", `--try: expected an integer from 1, got '${text}'`);
 }
 
-/** Prints what is stored; when following, until the try is over. Returns how many lines that was. */
-async function printPages(
-  client: ApiClient,
-  path: string,
-  follow: boolean,
-  write: (line: LogPageBody["content"][number]) => void,
-): Promise<number> {
+/** Prints what is stored; when following, until the try is over. */
+async function printPages(client: ApiClient, path: string, follow: boolean, write: Write): Promise<{ count: number; isOver: boolean }> {
   let count = 0;
   let token: string | null = "";
   while (token !== null) {
@@ -61,12 +66,16 @@ async function printPages(
     if (!follow) break;
     if (token !== null) await pause(POLL_MS);
   }
-  return count;
+  return { count, isOver: token === null };
+}
+
+function formatJson(task: string, line: LogLine): string {
+  return JSON.stringify({ task_id: task, ...line });
 }
 
 const LEVEL_COLORS = { error: "red", warn: "yellow", debug: "gray" } as const;
 
-function formatLine({ timestamp, event, level, ...more }: LogPageBody["content"][number]): string {
+function formatLine({ timestamp, event, level, ...more }: LogLine): string {
   const fields = Object.fromEntries(Object.entries(more).filter(([name, value]) => name !== "stream" || value !== "stdout"));
   const color = level in LEVEL_COLORS ? LEVEL_COLORS[level as keyof typeof LEVEL_COLORS] : undefined;
   const label = level.toUpperCase().padEnd(5);

@@ -17,7 +17,10 @@ function listCommand(context: CommandContext): Command {
 }
 
 function explainCommand(context: CommandContext): Command {
-  return clientCommand("explain", "what an event did for each DAG, and why", ["millrace events explain 4096"])
-    .argument("<event>", "id of the event")
+  return clientCommand("explain", "what an event did for each DAG, and why", [
+    "millrace events explain 4096",
+    "millrace events explain latest",
+  ])
+    .argument("<event>", "id of the event, or `latest`")
     .action(async (event, options) => (await import("../actions/event-actions.ts")).explainEvent(context, event, options));
 }

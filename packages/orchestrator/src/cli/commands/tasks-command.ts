@@ -7,14 +7,11 @@ export function tasksCommand(context: CommandContext): Command {
 }
 
 function logsCommand(context: CommandContext): Command {
-  const examples = [
-    "millrace tasks logs evaluate_reading latest score",
-    "millrace tasks logs evaluate_reading my-run score --try 1 --follow",
-  ];
-  return clientCommand("logs", "the log of one try of a task; `-o json` prints one JSON object a line", examples)
+  const examples = ["millrace tasks logs evaluate_reading latest", "millrace tasks logs evaluate_reading my-run score --try 1 --follow"];
+  return clientCommand("logs", "the log of one try of a task, or of all tasks of a run; `-o json` prints one JSON object a line", examples)
     .argument("<dag>", "id of the DAG")
     .argument("<run>", "id of the run, or `latest`")
-    .argument("<task>", "id of the task")
+    .argument("[task]", "id of the task; all of them where it is left out")
     .option("--try <n>", "which try; the latest where it is left out")
     .option("--follow", "goes on until the try is over")
     .action(async (dag, run, task, options) => (await import("../actions/log-action.ts")).showLogs(context, { dag, run, task }, options));
