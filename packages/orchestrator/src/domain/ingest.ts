@@ -5,6 +5,7 @@ import { DECISION_CODES } from "./decision.ts";
 import type { AssetEntry, Subscriber, TriggerEntry } from "./definitions.ts";
 import type { IngestEntry, NewAssetEvent, NewDeadLetter, PendingDecision } from "./ingest-unit.ts";
 import type { CelScope } from "./cel.ts";
+import type { PayloadCheck } from "./json-schema.ts";
 
 const JSON_NULL = Buffer.from("null");
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
@@ -16,20 +17,52 @@ export interface DecodedPayload {
   readonly isJson: boolean;
 }
 
-/** JSON where it parses, else text, else `{ base64 }`; a tombstone is null. */
+/** Filters, schemas, tasks and answers of the API walk a payload by recursion: one nested deeper is taken as text. */
+const MAX_DEPTH = 1_000;
+
+/** JSON where it parses and is not nested absurdly, else text, else `{ base64 }`; a tombstone is null. */
 export function decodePayload(bytes: Uint8Array | null): DecodedPayload {
   if (bytes === null) return { json: JSON_NULL, value: null, isJson: true };
   const text = decodeUtf8(bytes);
   if (text !== null) {
-    try {
-      const value: unknown = JSON.parse(text);
-      return { json: hasByteOrderMark(bytes) ? Buffer.from(text) : bytes, value, isJson: true };
-    } catch {
-      return { json: Buffer.from(JSON.stringify(text)), value: text, isJson: false };
-    }
+    const value = parseJson(text);
+    if (value === undefined) return { json: Buffer.from(JSON.stringify(text)), value: text, isJson: false };
+    return { json: hasByteOrderMark(bytes) ? Buffer.from(text) : bytes, value, isJson: true };
   }
   const value = { base64: Buffer.from(bytes).toString("base64") };
   return { json: Buffer.from(JSON.stringify(value)), value, isJson: false };
+}
+
+/** undefined where it is no JSON, or nested too deep. */
+function parseJson(text: string): unknown {
+  try {
+    return isTooDeep(text) ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isTooDeep(text: string): boolean {
+  if (text.length <= MAX_DEPTH) return false;
+  let depth = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text[at];
+    if (char === '"') at = endOfString(text, at);
+    else if (char === "[" || char === "{") depth += 1;
+    else if (char === "]" || char === "}") depth -= 1;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
+}
+
+/** The place of the quote that ends the string which begins at `start`; the text's end where none does. */
+function endOfString(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
+    let slashes = 0;
+    while (text[at - 1 - slashes] === "\\") slashes += 1;
+    if (slashes % 2 === 0) return at;
+  }
+  return text.length;
 }
 
 function hasByteOrderMark(bytes: Uint8Array): boolean {
@@ -91,9 +124,21 @@ export function hashIdentity(source: string, id: string): Uint8Array {
 function checkPayload(asset: AssetEntry, decoded: DecodedPayload): Omit<NewDeadLetter, "assetId"> | null {
   if (asset.check === null) return null;
   if (!decoded.isJson)
-    return { reasonCode: "NOT_JSON", reason: `asset '${asset.name}' has a schema, so JSON was expected; got ${preview(decoded.value)}` };
-  const problem = asset.check(decoded.value);
+    return {
+      reasonCode: "NOT_JSON",
+      reason: `asset '${asset.name}' has a schema, so JSON of at most ${MAX_DEPTH} levels was expected; got ${preview(decoded.value)}`,
+    };
+  const problem = tryCheck(asset.check, decoded.value);
   return problem === null ? null : { reasonCode: "SCHEMA", reason: `payload does not fit the schema of asset '${asset.name}': ${problem}` };
+}
+
+/** A check that throws (nesting too deep for the stack) is a refusal: one message must not hold up the others (P7). */
+function tryCheck(check: PayloadCheck, value: unknown): string | null {
+  try {
+    return check(value);
+  } catch (error) {
+    return `it cannot be checked: ${(error as Error).message}`;
+  }
 }
 
 function preview(value: unknown): string {
