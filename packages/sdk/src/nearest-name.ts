@@ -1,8 +1,10 @@
-/** The candidate that a misspelled name most likely means; undefined where none is near. */
+/** The candidate that a misspelled or shortened name most likely means; undefined where none is near. */
 export function nearestName(name: string, candidates: readonly string[]): string | undefined {
-  const ranked = candidates.map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }));
+  const given = name.toLowerCase();
+  const ranked = candidates.map((candidate) => ({ candidate, distance: editDistance(given, candidate.toLowerCase()) }));
   const best = ranked.sort((a, b) => a.distance - b.distance)[0];
-  return best !== undefined && best.distance <= 1 + name.length / 4 ? best.candidate : undefined;
+  if (best !== undefined && best.distance <= 1 + name.length / 4) return best.candidate;
+  return name.length < 3 ? undefined : ranked.find(({ candidate }) => candidate.toLowerCase().startsWith(given))?.candidate;
 }
 
 function editDistance(a: string, b: string): number {

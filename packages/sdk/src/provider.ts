@@ -6,6 +6,7 @@
 export { defineDestination, type Destination } from "./destination.ts";
 export type { Schema } from "./schema.ts";
 export type { Trigger } from "./trigger.ts";
+export { nearestName } from "./nearest-name.ts";
 export { warnOfUnknownExtra } from "./unknown-extra.ts";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
