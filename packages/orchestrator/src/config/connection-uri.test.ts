@@ -8,7 +8,7 @@ const get = (uri: string): Promise<Connection> => new EnvironmentConnections({ A
 
 const NOTHING = { host: "", login: undefined, password: undefined, port: undefined, schema: "", extra: {} };
 
-/** What Airflow 3's own `Connection(uri=…)` gives; what is '' there is '' here, None is undefined. */
+/** What Airflow 3 (task SDK 1.3, `Connection.from_uri`) gives; what is '' there is '' here, None is undefined. */
 const READ: readonly (readonly [uri: string, Partial<Connection>])[] = [
   ["aws://", { connType: "aws" }],
   [
