@@ -11,12 +11,18 @@ export interface TriggerSubscription {
   readonly defaultGroup: string;
 }
 
+/** No asset watches this trigger any more: its messages stay in the broker, for whatever reads them next. */
+export class TriggerNotWatched extends Error {
+  override readonly name = "TriggerNotWatched";
+}
+
 /** The triggerer's way into the metadata DB. */
 export interface IngestSink {
   /**
    * Decodes, validates, dedupes, decides and stores; resolves once all of it is committed (P1), so that the
    * messages can be acknowledged. At most 256 messages a call, one call at a time per stream. Rejects where
    * nothing was stored: the same messages are then given again.
+   * @throws {TriggerNotWatched} where giving them again is of no use
    */
   ingest(triggerId: number, messages: readonly TriggerMessage[]): Promise<IngestReceipt>;
   positions(source: string): Promise<ReadonlyMap<string, bigint>>;

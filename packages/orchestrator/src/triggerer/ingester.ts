@@ -2,7 +2,7 @@ import type { TriggerMessage } from "@millrace/sdk/provider";
 import type { Committer } from "../domain/committer.ts";
 import type { Definitions } from "../domain/definitions.ts";
 import { prepareEntry } from "../domain/ingest.ts";
-import type { IngestSink } from "../domain/ingest-sink.ts";
+import { type IngestSink, TriggerNotWatched } from "../domain/ingest-sink.ts";
 import type { IngestReceipt } from "../domain/ingest-unit.ts";
 
 export interface IngesterOptions {
@@ -23,7 +23,7 @@ export class Ingester implements IngestSink {
 
   async ingest(triggerId: number, messages: readonly TriggerMessage[]): Promise<IngestReceipt> {
     const trigger = this.#options.definitions().triggers.get(triggerId);
-    if (trigger === undefined) throw new Error(`trigger ${triggerId} has no watcher any more: its messages stay in the broker`);
+    if (trigger === undefined) throw new TriggerNotWatched(`trigger ${triggerId} has no watcher any more: its messages stay in the broker`);
     return this.#options.committer.ingest({ triggerId, entries: messages.map((message) => prepareEntry(message, trigger)) });
   }
 

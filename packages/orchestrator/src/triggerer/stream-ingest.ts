@@ -2,7 +2,7 @@ import type { Settlement, TriggerMessage, TriggerStream } from "@millrace/sdk/pr
 import { backoffMs } from "../domain/backoff.ts";
 import type { CancellableWait } from "../domain/cancellable-wait.ts";
 import type { Clock } from "../domain/clock.ts";
-import type { IngestSink } from "../domain/ingest-sink.ts";
+import { type IngestSink, TriggerNotWatched } from "../domain/ingest-sink.ts";
 
 /** What one ingest takes: a commit's worth. */
 const SLICE_SIZE = 256;
@@ -93,6 +93,7 @@ export class StreamIngest {
         await sink.ingest(triggerId, slice);
         return true;
       } catch (error) {
+        if (error instanceof TriggerNotWatched) return false;
         failures += 1;
         onFailing(error as Error);
       } finally {
