@@ -4,5 +4,6 @@ export { FauxqsServer, sharedFauxqs, startFauxqs, type FauxqsOptions, type SqsTe
 export { KafkaServer, sharedKafka, startKafka } from "./kafka-server.ts";
 export type { KafkaReadRecord, KafkaTestClient, KafkaTestRecord } from "./kafka-test-client.ts";
 export { MessageStore } from "./message-store.ts";
+export { startMoto } from "./moto-server.ts";
 export { testProviderConformance } from "./provider-conformance.testsuite.ts";
 export { skipWithout } from "./skip-without.ts";

@@ -1,48 +1,81 @@
 import { SQSClient, type SQSClientConfig } from "@aws-sdk/client-sqs";
-import { TriggerError, type Connection } from "@millrace/sdk/provider";
+import { TriggerError, warnOfUnknownExtra, type Connection, type ProviderLog } from "@millrace/sdk/provider";
+import { assumeRole } from "./assume-role.ts";
+import { invalid, KNOWN_EXTRA, objectOf, textOf } from "./extra.ts";
 import { regionOf } from "./params.ts";
 
 /** Above the longest poll, so that only a dead network runs into it. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
+interface ClientOptions {
+  readonly maxAttempts: number;
+  readonly log: ProviderLog;
+}
+
+type Login = Pick<SQSClientConfig, "credentials" | "profile">;
+type AwsCredentialIdentityProvider = Extract<SQSClientConfig["credentials"], () => unknown>;
+
 /**
  * A client for one queue. Region: the connection's `extra.region_name`, else the one in the queue's URL.
- * Credentials: login and password (or `extra.aws_session_token` with them), else the AWS SDK's own chain.
- * @throws {TriggerError} CREDENTIALS_MISSING where only one of login and password is given
+ * Credentials: login and password (or `extra.aws_session_token` with them), else `extra.profile_name`, else the AWS
+ * SDK's own chain; where there is an `extra.role_arn`, they only assume that role.
+ * @throws {TriggerError} CREDENTIALS_MISSING where only one of login and password is given, CONNECTION_INVALID
  */
-export function openClient(connection: Connection, queueUrl: string, options: { readonly maxAttempts: number }): SQSClient {
-  const endpoint = text(connection.extra["endpoint_url"]);
-  const region = text(connection.extra["region_name"]) ?? regionOf(queueUrl) ?? (endpoint === null ? null : "us-east-1");
+export function openClient(connection: Connection, queueUrl: string, { maxAttempts, log }: ClientOptions): SQSClient {
+  warnOfUnknownExtra(connection, KNOWN_EXTRA, log);
+  const endpoint = endpointOf(connection);
+  const region = textOf(connection, "region_name") ?? regionOf(queueUrl) ?? (endpoint === null ? null : "us-east-1");
   const config: SQSClientConfig = {
-    maxAttempts: options.maxAttempts,
+    maxAttempts,
     requestHandler: { requestTimeout: REQUEST_TIMEOUT_MS, throwOnRequestTimeout: true, connectionTimeout: CONNECT_TIMEOUT_MS },
     ...(endpoint === null ? {} : { endpoint }),
     ...(region === null ? {} : { region }),
-    ...credentialsOf(connection),
+    ...loginOf(connection, region),
   };
   return new SQSClient(config);
 }
 
 /** Where the connection has an endpoint of its own, its host replaces the one in the queue's URL. */
 export function addressOf(queueUrl: string, connection: Connection): string {
-  const endpoint = text(connection.extra["endpoint_url"]);
+  const endpoint = endpointOf(connection);
   return endpoint === null ? queueUrl : new URL(new URL(queueUrl).pathname, endpoint).href;
 }
 
-/** Seconds a poll waits where the trigger does not say; null where the connection does not either. */
+/** Seconds a poll waits where the trigger does not say; null where the connection does not either. @throws {TriggerError} CONNECTION_INVALID */
 export function waitTimeOf(connection: Connection): number | null {
-  const seconds = Number(connection.extra["wait_time_seconds"] ?? Number.NaN);
-  return Number.isInteger(seconds) && seconds >= 0 && seconds <= 20 ? seconds : null;
+  const given = connection.extra["wait_time_seconds"] ?? "";
+  if (given === "") return null;
+  const seconds = Number(given);
+  if (Number.isInteger(seconds) && seconds >= 0 && seconds <= 20) return seconds;
+  throw invalid(connection, "wait_time_seconds", `an integer from 0 to 20, got ${JSON.stringify(given)}`);
 }
 
-function credentialsOf(connection: Connection): Pick<SQSClientConfig, "credentials"> {
-  const accessKeyId = text(connection.login) ?? text(connection.extra["aws_access_key_id"]);
-  const secretAccessKey = text(connection.password) ?? text(connection.extra["aws_secret_access_key"]);
-  if (accessKeyId === null && secretAccessKey === null) return {};
+function endpointOf(connection: Connection): string | null {
+  const ofService = objectOf(connection, "service_config")["sqs"] as { readonly endpoint_url?: unknown } | undefined;
+  return typeof ofService?.endpoint_url === "string" ? ofService.endpoint_url : textOf(connection, "endpoint_url");
+}
+
+function loginOf(connection: Connection, region: string | null): Login {
+  const own = ownLoginOf(connection);
+  return textOf(connection, "role_arn") === null ? own : { credentials: assumeRole(connection, own, region) };
+}
+
+function ownLoginOf(connection: Connection): Login {
+  const accessKeyId = connection.login || textOf(connection, "aws_access_key_id");
+  const secretAccessKey = connection.password || textOf(connection, "aws_secret_access_key");
+  if (accessKeyId === null && secretAccessKey === null) {
+    const profile = textOf(connection, "profile_name");
+    return profile === null ? {} : { profile, credentials: fromProfile(profile) };
+  }
   if (accessKeyId === null || secretAccessKey === null) throw halfCredentials(connection.id, accessKeyId === null);
-  const sessionToken = text(connection.extra["aws_session_token"]);
+  const sessionToken = textOf(connection, "aws_session_token");
   return { credentials: { accessKeyId, secretAccessKey, ...(sessionToken === null ? {} : { sessionToken }) } };
+}
+
+/** The SDK's own chain would take AWS_ACCESS_KEY_ID before a profile in some versions, and the profile in others. */
+function fromProfile(profile: string): AwsCredentialIdentityProvider {
+  return async () => (await import("@aws-sdk/credential-provider-ini")).fromIni({ profile })();
 }
 
 /** The SDK's own chain would take somebody else's credentials instead. */
@@ -52,8 +85,4 @@ function halfCredentials(id: string, isLoginMissing: boolean): TriggerError {
     "CREDENTIALS_MISSING",
     `connection "${id}": expected login and password, or neither of them, got only ${got}: add the ${missing}, or remove the ${got} to use the AWS_* environment`,
   );
-}
-
-function text(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? value : null;
 }

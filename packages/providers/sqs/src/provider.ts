@@ -22,7 +22,7 @@ const queue: DestinationKind<SqsQueueParams> = {
   params: queueSchema,
   options: publishSchema,
   lane: (params) => canonicalQueueUrl(params.queueUrl),
-  openPublisher: async (connection) => new (await import("./publisher.ts")).SqsPublisher(connection),
+  openPublisher: async (connection, { log }) => new (await import("./publisher.ts")).SqsPublisher(connection, log),
 };
 
 export const provider: Provider = { name: "sqs", connTypes: ["aws", "sqs"], triggers: { sqs: trigger }, destinations: { sqs: queue } };

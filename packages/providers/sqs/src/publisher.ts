@@ -1,5 +1,5 @@
 import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from "@aws-sdk/client-sqs";
-import type { Connection, OutboundMessage, Publisher, PublishResult } from "@millrace/sdk/provider";
+import type { Connection, OutboundMessage, ProviderLog, Publisher, PublishResult } from "@millrace/sdk/provider";
 import { addressOf, openClient } from "./connection.ts";
 import { isPermanent, toTriggerError } from "./error.ts";
 import { regionOf, type SqsPublishOptions, type SqsQueueParams } from "./params.ts";
@@ -18,10 +18,12 @@ interface Prepared {
 /** One client per region; SQS's own retry is off, because it gives a second copy without its message being marked. */
 export class SqsPublisher implements Publisher {
   readonly #connection: Connection;
+  readonly #log: ProviderLog;
   readonly #clients = new Map<string, SQSClient>();
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, log: ProviderLog) {
     this.#connection = connection;
+    this.#log = log;
   }
 
   async publish(messages: readonly OutboundMessage[]): Promise<readonly PublishResult[]> {
@@ -91,7 +93,7 @@ export class SqsPublisher implements Publisher {
 
   #client(queueUrl: string): SQSClient {
     const region = regionOf(queueUrl) ?? "";
-    const client = this.#clients.get(region) ?? openClient(this.#connection, queueUrl, { maxAttempts: 1 });
+    const client = this.#clients.get(region) ?? openClient(this.#connection, queueUrl, { maxAttempts: 1, log: this.#log });
     this.#clients.set(region, client);
     return client;
   }

@@ -106,7 +106,7 @@ test("only what was not settled comes again", async (t) => {
 test("a FIFO queue gives its group as key, keeps its order, and drops a message that is published twice", async (t) => {
   const sqs = await sharedFauxqs();
   const queueUrl = await sqs.createQueue({ name: `test-${randomUUID()}.fifo` });
-  const publisher = new SqsPublisher(connectionTo(sqs.url));
+  const publisher = new SqsPublisher(connectionTo(sqs.url), new MessageStore().context().log);
   t.after(() => publisher.close());
   const messages: OutboundMessage[] = Array.from({ length: 30 }, (_, n) => ({
     id: `id-${n}`,
@@ -160,7 +160,7 @@ test("a login without a password, or the reverse, is refused: nobody else's cred
     [passwordOnly, /got only password: add the login/] as const,
   ]) {
     await assert.rejects(openSqsTrigger({ queueUrl }, connection, new MessageStore().context()), { code: "CREDENTIALS_MISSING", message });
-    const publisher = new SqsPublisher(connection);
+    const publisher = new SqsPublisher(connection, new MessageStore().context().log);
     t.after(() => publisher.close());
     const [result] = await publisher.publish([{ id: "1", params: { queueUrl }, body: Buffer.from("x"), options: {} }]);
     assert.match(JSON.stringify(result), message);
@@ -195,7 +195,7 @@ test("a queue has one canonical URL, and names its region", () => {
 
 test("a publisher without a server says so and keeps the messages", async (t) => {
   const endpoint = await listen(t, (incoming) => incoming.socket.destroy());
-  const publisher = new SqsPublisher(connectionTo(endpoint));
+  const publisher = new SqsPublisher(connectionTo(endpoint), new MessageStore().context().log);
   t.after(() => publisher.close());
   const [result] = await publisher.publish([
     { id: "1", params: { queueUrl: "https://sqs.eu-west-1.amazonaws.com/1/q" }, body: Buffer.from("x"), options: {} },

@@ -1,5 +1,5 @@
 import type { SQSClient } from "@aws-sdk/client-sqs";
-import type { Connection, OpenTriggerContext, TriggerStream } from "@millrace/sdk/provider";
+import type { Connection, OpenTriggerContext, ProviderLog, TriggerStream } from "@millrace/sdk/provider";
 import { addressOf, openClient, waitTimeOf } from "./connection.ts";
 import { toTriggerError } from "./error.ts";
 import { canonicalQueueUrl, type SqsTriggerParams } from "./params.ts";
@@ -20,12 +20,13 @@ export async function openSqsTrigger(
   context: OpenTriggerContext,
 ): Promise<TriggerStream> {
   context.onState("connecting");
-  const client = openChecked(params, connection);
+  const waitTimeSeconds = params.waitTimeSeconds ?? waitTimeOf(connection) ?? DEFAULT_WAIT_SECONDS;
+  const client = openChecked(params, connection, context.log);
   const settings: PollSettings = {
     client,
     queueUrl: addressOf(params.queueUrl, connection),
     source: canonicalQueueUrl(params.queueUrl),
-    waitTimeSeconds: params.waitTimeSeconds ?? waitTimeOf(connection) ?? DEFAULT_WAIT_SECONDS,
+    waitTimeSeconds,
     visibilityTimeout: params.visibilityTimeout ?? null,
   };
   try {
@@ -38,9 +39,9 @@ export async function openSqsTrigger(
   }
 }
 
-function openChecked(params: SqsTriggerParams, connection: Connection): SQSClient {
+function openChecked(params: SqsTriggerParams, connection: Connection, log: ProviderLog): SQSClient {
   try {
-    return openClient(connection, params.queueUrl, { maxAttempts: MAX_ATTEMPTS });
+    return openClient(connection, params.queueUrl, { maxAttempts: MAX_ATTEMPTS, log });
   } catch (error) {
     throw toTriggerError(error, params.queueUrl, "sqs:ReceiveMessage");
   }
