@@ -90,7 +90,7 @@ test("what a message would not become a run for is told with its reason, and is 
   const project = makeProject(t, { "alert.ts": ALERT });
   const cases: readonly [event: string, reason: RegExp][] = [
     ['{"sensor":"s1","celsius":20}', /^decision: no run, filtered out: payload\.celsius > 80 is false$/m],
-    ['{"sensor":"s1","celsius":"hot"}', /^decision: no event, it becomes a dead letter, SCHEMA: .*'celsius' must be number$/m],
+    ['{"sensor":"s1","celsius":"hot"}', /^decision: no event, it becomes a dead letter, SCHEMA: .*'celsius' must be number, got "hot"$/m],
   ];
   await Promise.all(
     cases.map(async ([event, reason]) => {

@@ -10,6 +10,7 @@ import { checkDestination, checkTrigger, QueueRegistry } from "./check-provider-
 import type { DagFile } from "./find-dag-files.ts";
 import { problem, type Problem } from "./import-error.ts";
 import { remembered } from "./remembered.ts";
+import { whereHint } from "./where-hint.ts";
 
 /** A file that evaluated well, before it is held against the others. */
 export interface EvaluatedDagFile {
@@ -78,9 +79,11 @@ class DefinitionCheck {
     for (const { snapshot, site } of one.evaluated.dags) {
       const { schedule, dagId } = snapshot;
       if (schedule.kind !== "each" || schedule.where === null) continue;
-      const wrong = findWrong(schedule.where, this.#assets.get(schedule.asset)?.schema ?? null);
+      const schema = this.#assets.get(schedule.asset)?.schema ?? null;
+      const wrong = findWrong(schedule.where, schema);
       if (wrong === null) continue;
-      return problem("CEL_INVALID", `dag '${dagId}': where '${schedule.where}': ${wrong}`, one.bundle.positions.place(site));
+      const message = `dag '${dagId}': where '${schedule.where}': ${wrong}`;
+      return problem("CEL_INVALID", message, one.bundle.positions.place(site), whereHint(wrong, schema));
     }
     return null;
   }

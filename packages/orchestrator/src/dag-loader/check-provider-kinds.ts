@@ -1,3 +1,4 @@
+import { nearestName } from "@millrace/sdk/provider";
 import type { DestinationSnapshot, JsonSchema, WatcherSnapshot } from "../domain/dag-snapshot.ts";
 import { compileSchema } from "../domain/json-schema.ts";
 import type { ProviderCatalog } from "../domain/provider-catalog.ts";
@@ -12,7 +13,7 @@ export function checkTrigger(catalog: ProviderCatalog, asset: string, { name, tr
     return problem("TRIGGER_KIND_UNKNOWN", message, undefined, installHint(trigger.kind));
   }
   const wrong = findWrong(trigger.connection, kind.params, trigger.params);
-  return wrong === null ? null : problem("BAD_TRIGGER", `${what}: ${wrong}`);
+  return wrong === null ? null : problem("BAD_TRIGGER", `${what}: ${wrong}`, undefined, spellingHint(kind.params, trigger.params));
 }
 
 export function checkDestination(catalog: ProviderCatalog, destination: DestinationSnapshot): Problem | null {
@@ -22,11 +23,22 @@ export function checkDestination(catalog: ProviderCatalog, destination: Destinat
     return problem("DESTINATION_KIND_UNKNOWN", message, undefined, installHint(destination.kind));
   }
   const wrong = findWrong(destination.connection, kind.params, destination.params);
-  return wrong === null ? null : problem("BAD_DESTINATION", `a destination of kind '${destination.kind}': ${wrong}`);
+  if (wrong === null) return null;
+  const hint = spellingHint(kind.params, destination.params);
+  return problem("BAD_DESTINATION", `a destination of kind '${destination.kind}': ${wrong}`, undefined, hint);
 }
 
 function installHint(kind: string): string {
   return `run \`npm install @millrace/${kind}\` in the project of the DAG file`;
+}
+
+/** For a param that its provider does not know. */
+function spellingHint({ properties = {} }: JsonSchema, params: object): string | undefined {
+  const known = Object.keys(properties as object);
+  const unknown = Object.keys(params).find((name) => !known.includes(name));
+  if (unknown === undefined) return undefined;
+  const near = nearestName(unknown, known);
+  return near === undefined ? `the params are ${known.join(", ")}` : `did you mean '${near}' instead of '${unknown}'?`;
 }
 
 const checkOf = remembered(compileSchema);

@@ -5,7 +5,7 @@ import type { JsonSchema } from "./dag-snapshot.ts";
 export type PayloadCheck = (value: unknown) => string | null;
 
 // Formats are not checked: zod and its like write the pattern that matters beside them.
-const options = { strict: false, validateFormats: false, allErrors: false, logger: false } as const;
+const options = { strict: false, validateFormats: false, allErrors: false, logger: false, verbose: true } as const;
 const metaSchema = new Ajv2020(options);
 const withDefaults = new Ajv2020({ ...options, useDefaults: true });
 
@@ -27,9 +27,22 @@ export function checkWithDefaults(schema: JsonSchema, value: object): string | n
 function describe(error: ErrorObject | undefined): string {
   if (error === undefined) return "does not fit its schema";
   const place = error.instancePath === "" ? "the value" : `'${error.instancePath.slice(1).replaceAll("/", ".")}'`;
-  const allowed =
-    error.keyword === "enum"
-      ? `: ${(error.params as { allowedValues: unknown[] }).allowedValues.map((value) => JSON.stringify(value)).join(", ")}`
-      : "";
-  return `${place} ${error.message ?? "does not fit"}${allowed}`;
+  return `${place} ${describeRule(error)}${describeGot(error)}`;
+}
+
+function describeRule({ keyword, params, message = "does not fit", parentSchema }: ErrorObject): string {
+  if (keyword === "enum") return `${message}: ${(params["allowedValues"] as unknown[]).map((value) => JSON.stringify(value)).join(", ")}`;
+  if (keyword === "additionalProperties") return `must not have a property '${String(params["additionalProperty"])}'`;
+  const meaning: unknown = keyword === "pattern" ? parentSchema?.["description"] : undefined;
+  return typeof meaning === "string" ? `${message} (${meaning})` : message;
+}
+
+const MAX_GOT_LENGTH = 60;
+
+/** What fails a rule of its own is shown; of lists and objects the rule says enough. */
+function describeGot({ keyword, data }: ErrorObject): string {
+  if (keyword === "required" || keyword === "additionalProperties") return "";
+  if (typeof data === "object" && data !== null) return keyword === "type" ? `, got ${Array.isArray(data) ? "a list" : "an object"}` : "";
+  const text = JSON.stringify(data);
+  return `, got ${text.length <= MAX_GOT_LENGTH ? text : `${text.slice(0, MAX_GOT_LENGTH)}…`}`;
 }

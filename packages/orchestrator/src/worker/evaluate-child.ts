@@ -61,7 +61,13 @@ function describeThrown(error: Error & { code?: unknown }): EvaluationFailure {
   }
   if (error.code === "ERR_ACCESS_DENIED") return describeDenied(error, stack);
   const message = `${error.name}: ${error.message}`;
-  return { code: "IMPORT_THREW", message, hint: EVALUATION_ERRORS.IMPORT_THREW, stack, specifier: null };
+  return { code: "IMPORT_THREW", message, hint: hintFor(error), stack, specifier: null };
+}
+
+function hintFor(error: Error): string {
+  if (error instanceof ReferenceError) return "define or import it, or correct its name";
+  if (/ does not provide an export named /.test(error.message)) return "correct the name; if it is right, install a version that has it";
+  return EVALUATION_ERRORS.IMPORT_THREW;
 }
 
 function describeDenied(error: Error & { permission?: unknown; resource?: unknown }, stack: string): EvaluationFailure {

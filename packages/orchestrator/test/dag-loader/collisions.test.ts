@@ -127,5 +127,21 @@ test("triggers and destinations are checked against their provider", async (t) =
     ],
   );
   assert.match(errors["kind.ts"]?.hint ?? "", /npm install @millrace\/pulsar/);
-  assert.match(errors["params.ts"]?.message ?? "", /'queueUrl' must match pattern/);
+  assert.match(errors["params.ts"]?.message ?? "", /'queueUrl' must match pattern .* \(https:\/\/sqs\..*\), got "not a url"/);
+});
+
+test("a misspelled param is told with the one it may mean", async (t) => {
+  const project = await DagProject.make(t, {
+    "param.ts": waiting("param", `defineAsset("p", { watchers: { w: sqsTrigger({ queueURL: ${url("x")} } as never) } })`),
+    "more.ts": waiting("more", `defineAsset("m", { watchers: { w: sqsTrigger({ queueUrl: ${url("y")}, waitSeconds: 5 } as never) } })`),
+  });
+  const pass = await project.loader.load();
+  assert.deepEqual(
+    pass.errors.map(({ file, code, hint }) => [file, code, hint]),
+    [
+      ["more.ts", "BAD_TRIGGER", "the params are queueUrl, visibilityTimeout, waitTimeSeconds"],
+      ["param.ts", "BAD_TRIGGER", "did you mean 'queueUrl' instead of 'queueURL'?"],
+    ],
+  );
+  assert.match(pass.errors[0]!.message, /the value must not have a property 'waitSeconds'/);
 });

@@ -41,6 +41,27 @@ test("a throw while importing, with its place in the source", async (t) => {
   assert.match(error.stack, /at look \(.*bad\.ts:3:9\)\n.*bad\.ts:5:20/);
 });
 
+test("a name that does not exist says what to do", async (t) => {
+  const unknown = await errorOf(
+    t,
+    `${imports}export default defineDag("d", {}, (dag) => void dag.task("t", { needs: { scoer } }, () => 1));\n`,
+  );
+  assert.deepEqual([unknown.message, unknown.hint], ["ReferenceError: scoer is not defined", "define or import it, or correct its name"]);
+  const exported = await errorOf(t, `import { defineDags } from "@millrace/sdk";\nexport default defineDags("d", {}, () => {});\n`);
+  assert.match(exported.message, /does not provide an export named 'defineDags'/);
+  assert.match(exported.hint, /^correct the name/);
+});
+
+test("a misspelled name in a filter is told with the one it may mean", async (t) => {
+  const schema = "{ sensor: z.string(), readings: z.array(z.object({ celsius: z.number() })) }";
+  const filtered = (where: string): string =>
+    `${imports}import { z } from "zod";\nconst a = defineAsset("a", { schema: z.object(${schema}) });\nexport default defineDag("d", { schedule: each(a, { where: ${JSON.stringify(where)} as never }) }, (dag) => void dag.task("t", () => 1));\n`;
+  const hintOf = async (where: string): Promise<string> => (await errorOf(t, filtered(where))).hint;
+  assert.equal(await hintOf("payload.senser == 'a'"), "did you mean 'sensor'?");
+  assert.equal(await hintOf("paylod.sensor == 'a'"), "did you mean 'payload'?");
+  assert.match(await hintOf("payload.unrelated == 'a'"), /filters\.md/);
+});
+
 test("a throw in a file with import.meta", async (t) => {
   const error = await errorOf(t, `const here = import.meta.url;\n\n  throw new Error(here);\n`);
   assert.deepEqual(at(error), ["IMPORT_THREW", 3, 9]);
