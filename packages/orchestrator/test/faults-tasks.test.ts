@@ -138,3 +138,28 @@ test("10,000 publishes, outlet events and log lines of one try are all stored", 
   const lines = engine.db.prepare("SELECT chunk FROM task_log ORDER BY seq").pluck().all() as Buffer[];
   assert.equal(Buffer.concat(lines).toString().trimEnd().split("\n").length, 10_000);
 });
+
+test("a task that writes 20 MB to stdout without a line's end, and one that changes what all share, hurt nobody's run", async (t) => {
+  const engine = await startEngine(t, {
+    maxWorkers: 1,
+    files: {
+      "neighbour.ts": NEIGHBOUR,
+      "stdout.ts": task(
+        "stdout",
+        `() => { process.stdout.write("x".repeat(20_000_000)); process.stderr.write("y\\n".repeat(50_000)); return 1; }`,
+      ),
+      "shared.ts": task(
+        "shared",
+        `() => { process.env.PATH = ""; process.chdir("/"); process.title = "x"; console.log = () => { throw new Error("no log"); }; return 1; }`,
+      ),
+    },
+  });
+  const before = process.memoryUsage().rss;
+  const neighbour = await engine.create("neighbour");
+  assert.equal((await engine.run("shared")).state, SUCCESS);
+  assert.equal((await engine.run("stdout")).state, SUCCESS);
+  const after = await engine.ended(neighbour);
+  assert.equal(after.state, SUCCESS);
+  assert.equal(after.tasks[0]!.workerLost, 0);
+  assert.ok(process.memoryUsage().rss - before < 500 * 2 ** 20);
+});
