@@ -10,7 +10,7 @@ const files = globSync("{packages,examples,scripts,bench}/**/*.test.ts", { exclu
   .sort();
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
-const stream = run({ files, concurrency: process.env["CI"] ? 1 : 2, timeout: 600_000 });
+const stream = run({ files, concurrency: process.env["CI"] ? 1 : 4, timeout: 600_000 });
 stream.on("test:pass", (event) => {
   if (event.details.type === "suite") return;
   counts[event.skip === undefined ? "passed" : "skipped"] += 1;
