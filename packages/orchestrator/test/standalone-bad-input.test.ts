@@ -140,20 +140,23 @@ test("DAG files with a syntax error and an endless loop are import errors; the o
     "hello.ts": HELLO,
     "syntax.ts": "export const a = 1;\nexport default (;\n",
     "endless.ts": "for (;;);\n",
+    "forgotten.ts": HELLO.replace("export default ", "").replace('"hello"', '"forgotten"'),
   });
   const server = await project.start();
-  assert.match(server.out, /^DAGs +1 from 1 file, 2 import errors: `millrace dags errors` shows what to do$/m);
+  assert.match(server.out, /^DAGs +1 from 2 files, 2 import errors: `millrace dags errors` shows what to do$/m);
   assert.match(server.err, / ERROR: syntax\.ts:2: SYNTAX_ERROR: Unexpected ";" \(correct the line that is named\)/);
   assert.match(
     server.err,
     / ERROR: endless\.ts: IMPORT_RUNNING: the import has not ended after 2 s \(wait for it; if it never ends, look for an endless loop/,
   );
+  assert.match(server.err, / WARN: forgotten\.ts: dag 'forgotten' is made but not exported, so it is not loaded: write `export` before it/);
   const errors = await project.run(["dags", "errors"]);
   assert.match(errors.out, /^syntax\.ts:2:17 {2}SYNTAX_ERROR\n {2}Unexpected ";"\n {2}hint: correct the line that is named$/m);
   assert.match(errors.out, /^endless\.ts {2}IMPORT_RUNNING\n/m);
   assert.match((await project.run(["dags", "trigger", "hello", "--wait"])).out, /success/);
   project.write("syntax.ts", HELLO.replace('"hello"', '"mended"'));
   await eventually(async () => assert.match((await project.run(["dags", "list"])).out, /^mended +active/m));
+  assert.equal(server.err.match(/endless\.ts: IMPORT_RUNNING/g)?.length, 1, "an error is told once");
   assert.doesNotMatch(server.err, STACK);
 });
 

@@ -17,6 +17,7 @@ import { Ingester } from "../../triggerer/ingester.ts";
 import { Triggerer } from "../../triggerer/triggerer.ts";
 import { DefinitionHolder, subscriptionsOf } from "./definition-holder.ts";
 import { makeScheduler, type SchedulerParts } from "./make-scheduler.ts";
+import { PassLog } from "./pass-log.ts";
 
 export interface EngineOptions extends SchedulerParts {
   readonly config: Config;
@@ -114,6 +115,7 @@ export class Engine implements EngineControl {
 
   #makeLoader(): DagLoader {
     const { config, catalog, environment, clock, log } = this.#options;
+    const passLog = new PassLog(log);
     return new DagLoader({
       folders: config.dagsFolders,
       home: config.home,
@@ -124,10 +126,7 @@ export class Engine implements EngineControl {
       onPass: async (pass) => {
         this.definitions.apply(pass, clock.now());
         this.#lastPass = pass;
-        for (const { file, line, code, message, hint } of pass.errors)
-          log.error(`${file}${line === null ? "" : `:${line}`}: ${code}: ${message}`, { hint });
-        const dags = pass.files.reduce((count, { dags: found }) => count + found.length, 0);
-        log.info("the DAG files were loaded", { dags, files: pass.files.length, errors: pass.errors.length });
+        passLog.write(pass);
       },
     });
   }
