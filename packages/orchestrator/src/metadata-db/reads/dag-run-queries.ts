@@ -80,7 +80,7 @@ export class DagRunQueries implements DagRunReads {
     if (!ids.isAll) query = query.where("id", ">=", ids.from).where("id", "<", ids.before);
     if (dag !== undefined) query = query.where("dag", "=", dag);
     if (codes !== undefined) query = query.where("state", "in", codes);
-    if (codes?.every((code) => code < ACTIVE_LIMIT)) query = query.where("id", "in", this.#activeIds(dag));
+    if (codes?.every((code) => code < ACTIVE_LIMIT)) query = query.where("id", "in", this.#activeIds());
     if (runTypes !== undefined)
       query = query.where(
         "run_type",
@@ -93,13 +93,15 @@ export class DagRunQueries implements DagRunReads {
     return within(query, "logical_date", filter.logicalDate);
   }
 
-  /** Left alone, SQLite would walk the whole history by id; this way it takes the partial index, whose predicate this is word for word. */
-  #activeIds(dag: number | undefined) {
-    const active = this.#db
+  /**
+   * Left alone, SQLite would walk the whole history; this way it takes the partial index, whose predicate this is word
+   * for word. Of all DAGs: with one named it would take the index over their history, 250 ms for a million runs.
+   */
+  #activeIds() {
+    return this.#db
       .selectFrom("dag_run")
       .select("id")
       .where(sql<boolean>`state < 10`);
-    return dag === undefined ? active : active.where("dag", "=", dag);
   }
 
   async #toRuns(rows: readonly DagRunTable[]): Promise<readonly DagRunRead[]> {
