@@ -17,10 +17,11 @@ const FAILED = runId(SEED.failedRun, 1000);
 const RUNNING = runId(SEED.runningRun, 2000);
 const EVALUATE = "/api/v2/dags/evaluate_reading";
 
-async function refused(api: ApiHarness, path: string, status: number, code: string, detail: RegExp): Promise<void> {
+async function refused(api: ApiHarness, path: string, status: number, code: string, detail: RegExp, hint?: string): Promise<void> {
   const { status: actual, body } = await api.get(path);
   assert.deepEqual([actual, body.code], [status, code]);
   assert.match(body.detail, detail);
+  if (hint !== undefined) assert.equal(body.hint, hint);
 }
 
 test("health is 200 once runs can start and 503 before, without a token; so is the version", async (t) => {
@@ -238,9 +239,21 @@ test("what is not there and what is not understood is told, by name", async (t) 
   await refused(api, "/api/v2/assets/events/1", 404, "ASSET_EVENT_NOT_FOUND", /1/);
   await refused(api, "/api/v2/importErrors/99", 404, "NOT_FOUND", /99/);
   await refused(api, "/api/v2/dags?limit=many", 400, "BAD_REQUEST", /query parameter 'limit' must be integer/);
+  const states = /query parameter 'state' must be one of: queued, running, success, failed/;
+  await refused(api, "/api/v2/dags/~/dagRuns?state=sucess", 400, "BAD_REQUEST", states);
+  const instant = /query parameter 'run_after_gte' must be an instant like 2026-/;
+  await refused(api, "/api/v2/dags/~/dagRuns?run_after_gte=today", 400, "BAD_REQUEST", instant);
+  await refused(
+    api,
+    "/api/v2/dags/evaluate_readin",
+    404,
+    "DAG_NOT_FOUND",
+    /^there is no DAG 'evaluate_readin'$/,
+    "did you mean 'evaluate_reading'?",
+  );
   await refused(api, "/api/v2/dags?order=x", 400, "BAD_REQUEST", /query parameter 'order' is not known here/);
   await refused(api, "/api/v2/dags/~/dagRuns?order_by=state", 400, "BAD_REQUEST", /'order_by': expected id or run_after/);
-  await refused(api, "/api/v2/dags/~/dagRuns?state=ok", 400, "BAD_REQUEST", /query parameter 'state\.0'/);
+  await refused(api, "/api/v2/dags/~/dagRuns?state=ok", 400, "BAD_REQUEST", states);
   await refused(api, "/api/v2/dags/~/dagRuns?cursor=!", 400, "BAD_REQUEST", /'cursor'/);
   await refused(api, "/api/v2/dags/~/dagRuns/~/taskInstances?offset=1", 400, "BAD_REQUEST", /'offset'/);
   await refused(api, `${EVALUATE}/dagRuns/${HOT}/taskInstances/score/logs/1?token=x`, 400, "BAD_REQUEST", /'token'/);

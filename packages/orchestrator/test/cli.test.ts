@@ -92,6 +92,7 @@ test("a command line that is not understood is exit code 2", async (t) => {
   await refused(["dags", "list", "-o", "xml"], /Allowed choices are table, json, yaml/);
   await refused(["dags", "show"], /missing required argument 'dag'/);
   await refused(["runs", "list", "--limit", "0"], /--limit: expected an integer from 1, got '0'/);
+  await refused(["runs", "list", "--state", "sucess"], /Allowed choices are queued, running, success, failed/);
   await refused(["events", "explain", "x"], /expected the id of an event/);
   await refused(["dags", "trigger", "x", "--payload", "{"], /--payload: expected JSON/);
   await refused(["dags", "trigger", "x", "--payload", "-"], /--payload: expected JSON in '-'/, "nope");
@@ -143,6 +144,7 @@ test("dags list, show and errors", async (t) => {
   assert.equal(parse((await millrace("dags", "list", "--tag", "iot", "-o", "yaml")).out).length, 1);
   const show = (await millrace("dags", "show", "evaluate_reading")).out;
   assert.match(show, /Runs on +each\(readings, \{ where: "payload\.celsius > 80\.0" \}\)/);
+  assert.match(show, /^Version +\d+, of 2026-11-21 12:00:00\.000Z$/m);
   assert.match(show, /^alert +score +alerts +1$/m);
   assert.match(show, /^readings\.kafka_watcher +kafka \{"topics":\["readings"\]\} +kafka_default +streaming +5$/m);
   const errors = (await millrace("dags", "errors")).out;
@@ -192,7 +194,10 @@ test("tasks logs prints the latest try, or the one asked for, and follows to its
   );
   const none = await millrace("tasks", "logs", "by_hand", "my-run", "load", "--follow");
   assert.deepEqual([none.code, none.out, none.err], [0, "", "try 1 of task 'load' has logged nothing\n"]);
-  assert.equal((await millrace("tasks", "logs", "by_hand", "my-run", "nope")).code, 1);
+  const unknown = await millrace("tasks", "logs", "by_hand", "my-run", "nope");
+  assert.deepEqual([unknown.code, unknown.err.split("\n")[1]], [1, "hint: its tasks are load"]);
+  const later = await millrace("tasks", "logs", "by_hand", "my-run", "load", "--try", "2");
+  assert.equal(later.err, "task 'load' has no try 2: its latest is 1\n");
 });
 
 test("tasks logs without a task prints those of the whole run, and says whose a line is", async (t) => {

@@ -41,8 +41,18 @@ function requestFields({ id, method, url }: FastifyRequest): object {
 }
 
 function describe(error: FastifyError): string {
-  const [problem] = error.validation ?? [];
-  return problem === undefined ? error.message : describeProblem(error.validationContext ?? "request", problem);
+  const { validation = [] } = error;
+  const [problem] = validation;
+  if (problem === undefined) return error.message;
+  return describeProblem(error.validationContext ?? "request", problem.keyword === "const" ? oneOf(validation) : problem);
+}
+
+/** One of several constants is expected: each of them was tried, and has its own error. */
+function oneOf(errors: readonly FastifySchemaValidationError[]): FastifySchemaValidationError {
+  const [first] = errors;
+  const constants = errors.filter(({ keyword, instancePath }) => keyword === "const" && instancePath === first!.instancePath);
+  const allowedValues = constants.flatMap(({ params }) => params["allowedValue"] as string);
+  return { ...first!, message: "must be one of", params: { allowedValues } };
 }
 
 const CONTEXT_NAMES: Readonly<Record<string, string>> = {
@@ -56,9 +66,12 @@ const CONTEXT_NAMES: Readonly<Record<string, string>> = {
 function describeProblem(context: string, { instancePath, keyword, message, params }: FastifySchemaValidationError): string {
   const kind = CONTEXT_NAMES[context] ?? context;
   const path = instancePath.split("/").filter((part) => part !== "");
+  // A query parameter that may be given more than once is a list, also where it is not.
+  if (context === "querystring" && /^\d+$/.test(path.at(-1) ?? "")) path.pop();
   const name = (extra: unknown): string => [...path, String(extra)].join(".");
   if (keyword === "required") return `expected the ${kind} '${name(params["missingProperty"])}', got none`;
   if (keyword === "additionalProperties") return `${kind} '${name(params["additionalProperty"])}' is not known here`;
   const allowed = Array.isArray(params["allowedValues"]) ? `: ${params["allowedValues"].join(", ")}` : "";
+  if (params["format"] === "date-time") return `${kind} '${path.join(".")}' must be an instant like 2026-11-21T00:00:00Z`;
   return `${path.length === 0 ? `the ${context}` : `${kind} '${path.join(".")}'`} ${message ?? "is not valid"}${allowed}`;
 }

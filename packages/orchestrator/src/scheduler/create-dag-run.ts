@@ -1,6 +1,7 @@
 import type { Committer } from "../domain/committer.ts";
 import type { AssetEntry, DagEntry, Definitions } from "../domain/definitions.ts";
 import type { CreateDagRunRequest, CreatedDagRun } from "../domain/engine-control.ts";
+import { didYouMean } from "../domain/did-you-mean.ts";
 import { MillraceError } from "../domain/errors.ts";
 import { formatDagRunId } from "../domain/ids.ts";
 import { prepareEvent } from "../domain/ingest.ts";
@@ -10,7 +11,8 @@ import { checkWithDefaults } from "../domain/json-schema.ts";
 /** A run by hand. @throws {MillraceError} DAG_NOT_FOUND, DAG_RUN_EXISTS, BAD_PARAMS, BAD_PAYLOAD, EVENT_NEEDED */
 export async function createDagRun(request: CreateDagRunRequest, definitions: Definitions, committer: Committer): Promise<CreatedDagRun> {
   const dag = definitions.dags.get(request.dagId);
-  if (dag === undefined) throw new MillraceError("DAG_NOT_FOUND", `no DAG '${request.dagId}' is loaded`);
+  if (dag === undefined)
+    throw new MillraceError("DAG_NOT_FOUND", `no DAG '${request.dagId}' is loaded`, didYouMean(request.dagId, definitions.dags.keys()));
   const run = await committer.create({
     dag: dag.id,
     versionId: dag.version.id,

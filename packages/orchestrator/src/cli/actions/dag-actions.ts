@@ -2,6 +2,7 @@ import type { DagBody, DagDetailsBody, ImportErrorBody, TaskBody, WatcherBody } 
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
 import { describeImportError } from "../output/describe-import-error.ts";
+import { formatInstant } from "../output/duration.ts";
 import { formatFields, formatTable, print } from "../output/print.ts";
 import { apiPath, openClient } from "./open-client.ts";
 
@@ -52,7 +53,9 @@ function describeDag(dag: DagDetailsBody): string {
     ["Runs on", dag.schedule.text],
     [
       "Version",
-      dag.latest_dag_version === null ? null : `${dag.latest_dag_version.version_number}, of ${dag.latest_dag_version.created_at}`,
+      dag.latest_dag_version === null
+        ? null
+        : `${dag.latest_dag_version.version_number}, of ${formatInstant(dag.latest_dag_version.created_at)}`,
     ],
     ["File", dag.fileloc],
     ["Tags", dag.tags.length === 0 ? null : dag.tags.map(({ name }) => name).join(" ")],

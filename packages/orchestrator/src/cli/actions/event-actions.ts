@@ -1,3 +1,4 @@
+import { didYouMean } from "../../domain/did-you-mean.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { ApiClient } from "../api-client.ts";
 import type { AssetEventBody, DecisionBody } from "../api-resources.ts";
@@ -32,11 +33,12 @@ export async function listEvents(context: CommandContext, options: ListOptions):
 }
 
 async function findAsset(client: ApiClient, name: string): Promise<number> {
-  const { assets } = await client.get<{ assets: { id: number; name: string }[] }>("/assets", { name_pattern: name, limit: 1000 });
-  const asset = assets.find((candidate) => candidate.name === name);
+  const find = async (pattern?: string): Promise<readonly { id: number; name: string }[]> =>
+    (await client.get<{ assets: { id: number; name: string }[] }>("/assets", { name_pattern: pattern, limit: 1000 })).assets;
+  const asset = (await find(name)).find((candidate) => candidate.name === name);
   if (asset !== undefined) return asset.id;
-  const near = assets.length === 0 ? {} : { hint: `did you mean ${assets.map((candidate) => `'${candidate.name}'`).join(" or ")}?` };
-  throw new MillraceError("ASSET_NOT_FOUND", `no asset '${name}' is loaded`, near);
+  const names = (await find()).map((candidate) => candidate.name);
+  throw new MillraceError("ASSET_NOT_FOUND", `no asset '${name}' is loaded`, didYouMean(name, names));
 }
 
 export async function explainEvent(context: CommandContext, id: string, options: ClientOptions): Promise<void> {

@@ -44,7 +44,9 @@ async function showTask(client: ApiClient, path: string, task: TaskInstanceBody,
   const tryNumber = options.try === undefined ? Math.max(1, latest) : parseTry(options.try);
   const write: Write = (line) => process.stdout.write(`${options.output === "json" ? formatJson(id, line) : prefix + formatLine(line)}\n`);
   const { count, isOver } = await printPages(client, `${path}/${encodeURIComponent(id)}/logs/${tryNumber}`, options.follow === true, write);
-  if (count === 0) console.error(`try ${tryNumber} of task '${id}' has logged nothing${isOver ? "" : " yet"}`);
+  if (count > 0) return;
+  if (tryNumber > Math.max(1, latest)) console.error(`task '${id}' has no try ${tryNumber}: its latest is ${latest}`);
+  else console.error(`try ${tryNumber} of task '${id}' has logged nothing${isOver ? "" : " yet"}`);
 }
 
 /** @throws {MillraceError} USAGE */

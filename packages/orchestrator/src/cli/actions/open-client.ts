@@ -27,6 +27,8 @@ export async function getRun(client: ApiClient, dag: string, run: string): Promi
   const { dag_runs } = await client.get<{ dag_runs: DagRunBody[] }>(apiPath`/dags/${dag}/dagRuns`, { order_by: "-id", limit: 1 });
   const [latest] = dag_runs;
   if (latest === undefined)
-    throw new MillraceError("DAG_RUN_NOT_FOUND", `DAG '${dag}' has no runs yet`, { hint: "start one with `millrace dags trigger`" });
+    throw new MillraceError("DAG_RUN_NOT_FOUND", `DAG '${dag}' has no runs yet`, {
+      hint: `start one with \`millrace dags trigger ${dag}\``,
+    });
   return latest;
 }

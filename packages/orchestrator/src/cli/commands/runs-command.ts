@@ -1,4 +1,5 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { DAG_RUN_STATE_CODES } from "../../domain/states.ts";
 import type { CommandContext } from "../create-program.ts";
 import { clientCommand } from "./client-command.ts";
 
@@ -9,7 +10,7 @@ export function runsCommand(context: CommandContext): Command {
 function listCommand(context: CommandContext): Command {
   return clientCommand("list", "the newest runs", ["millrace runs list", "millrace runs list evaluate_reading --state failed --limit 5"])
     .argument("[dag]", "id of the DAG; all of them where it is left out")
-    .option("--state <state...>", "queued, running, success or failed")
+    .addOption(new Option("--state <state...>", "only runs in these states").choices(Object.keys(DAG_RUN_STATE_CODES)))
     .option("--limit <n>", "how many at most", "20")
     .action(async (dag, options) => (await import("../actions/run-actions.ts")).listRuns(context, dag, options));
 }
