@@ -6,4 +6,5 @@ export type { KafkaReadRecord, KafkaTestClient, KafkaTestRecord } from "./kafka-
 export { MessageStore } from "./message-store.ts";
 export { startMoto } from "./moto-server.ts";
 export { testProviderConformance } from "./provider-conformance.testsuite.ts";
+export { startSecureKafka, type SecureKafka } from "./secure-kafka-server.ts";
 export { skipWithout } from "./skip-without.ts";

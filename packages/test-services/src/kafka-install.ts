@@ -14,7 +14,15 @@ const run = promisify(execFile);
 
 /** Why no Kafka can be started here, and what to do; null where one can. */
 export function whyNoKafka(): string | null {
-  if (process.env["MILLRACE_TEST_KAFKA_URL"] !== undefined) return null;
+  return process.env["MILLRACE_TEST_KAFKA_URL"] === undefined ? whyNoKafkaInstall() : null;
+}
+
+/** The same for a broker with certificates, which is always one of our own. */
+export function whyNoSecureKafka(): string | null {
+  return whyNoKafkaInstall() ?? (hasCommand("openssl") ? null : "certificates are made with the openssl command: install it");
+}
+
+function whyNoKafkaInstall(): string | null {
   if (!hasCommand("java"))
     return "Kafka needs Java 17 or newer: install it, or set MILLRACE_TEST_KAFKA_URL to the host:port of a running broker";
   if (findKafkaLibs() !== null || hasCommand("mvn")) return null;

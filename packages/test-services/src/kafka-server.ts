@@ -13,6 +13,24 @@ const run = promisify(execFile);
 /** The only account of the SASL/PLAIN listener. */
 const SASL_ACCOUNT = { username: "millrace", password: "millrace-secret" } as const;
 
+/** A listener beside those that every broker has. */
+interface KafkaListener {
+  readonly name: string;
+  readonly protocol: string;
+  readonly advertisedHost: string;
+  readonly port: number;
+}
+
+/** What a broker has beside what every broker has. */
+export interface KafkaExtension {
+  readonly listeners: readonly KafkaListener[];
+  readonly properties: Readonly<Record<string, string>>;
+  /** For StorageTool's `format`. */
+  readonly formatArguments: readonly string[];
+}
+
+const NO_EXTENSION: KafkaExtension = { listeners: [], properties: {}, formatArguments: [] };
+
 /** A real broker (KRaft, one node) and a client to prepare and look into its topics. */
 export class KafkaServer {
   /** host:port of the listener without authentication. */
@@ -64,8 +82,8 @@ export function sharedKafka(): Promise<KafkaServer> {
   return shared;
 }
 
-/** A broker of one's own, on random ports: for tests that kill it. */
-export async function startKafka(): Promise<KafkaServer> {
+/** A broker of one's own, on random ports: for tests that kill it. `extend` is called with its folder before it starts. */
+export async function startKafka(extend: (dir: string) => Promise<KafkaExtension> = async () => NO_EXTENSION): Promise<KafkaServer> {
   const libs = await installKafka();
   const [port, saslPort, controllerPort] = (await findFreePorts(3)) as [number, number, number];
   const url = `127.0.0.1:${port}`;
@@ -75,10 +93,12 @@ export async function startKafka(): Promise<KafkaServer> {
     args: [...java, "kafka.Kafka", join(dir, "server.properties")],
     isReady: () => answersApiVersions(url),
   }));
+  const extension = await extend(server.dir);
   const properties = join(server.dir, "server.properties");
-  writeFileSync(properties, serverProperties({ port, saslPort, controllerPort, dir: server.dir }));
+  writeFileSync(properties, serverProperties({ port, saslPort, controllerPort, dir: server.dir, extension }));
   const id = randomUUID().replaceAll("-", "").slice(0, 22);
-  await run("java", [...java, "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t", id, "-c", properties]);
+  const format = ["kafka.tools.StorageTool", "format", "-t", id, "-c", properties, ...extension.formatArguments];
+  await run("java", [...java, "-XX:TieredStopAtLevel=1", ...format]);
   if (!existsSync(join(server.dir, "data", "meta.properties"))) throw new Error("Kafka's StorageTool ended without formatting its folder");
   await server.start();
   return new KafkaServer(url, `127.0.0.1:${saslPort}`, server);
@@ -94,14 +114,26 @@ async function answersApiVersions(url: string): Promise<boolean> {
   }
 }
 
-function serverProperties(o: { port: number; saslPort: number; controllerPort: number; dir: string }): string {
+interface ServerSettings {
+  readonly port: number;
+  readonly saslPort: number;
+  readonly controllerPort: number;
+  readonly dir: string;
+  readonly extension: KafkaExtension;
+}
+
+function serverProperties(o: ServerSettings): string {
+  const others = o.extension.listeners;
   const login = `org.apache.kafka.common.security.plain.PlainLoginModule required user_${SASL_ACCOUNT.username}="${SASL_ACCOUNT.password}";`;
   return Object.entries({
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.quorum.voters": `1@127.0.0.1:${o.controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${o.port},SASL://127.0.0.1:${o.saslPort},CONTROLLER://127.0.0.1:${o.controllerPort}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+    listeners: [`CONTROLLER://127.0.0.1:${o.controllerPort}`, ...addressesOf(o, "bound")].join(","),
+    "advertised.listeners": addressesOf(o, "advertised").join(","),
+    "listener.security.protocol.map": ["PLAINTEXT:PLAINTEXT", "SASL:SASL_PLAINTEXT", "CONTROLLER:PLAINTEXT"]
+      .concat(others.map(({ name, protocol }) => `${name}:${protocol}`))
+      .join(","),
     "sasl.enabled.mechanisms": "PLAIN",
     "listener.name.sasl.plain.sasl.jaas.config": login,
     "controller.listener.names": "CONTROLLER",
@@ -118,7 +150,14 @@ function serverProperties(o: { port: number; saslPort: number; controllerPort: n
     "broker.session.timeout.ms": "3000",
     "log.initial.task.delay.ms": "500",
     "log.retention.check.interval.ms": "1000",
+    ...o.extension.properties,
   })
     .map(([key, value]) => `${key}=${value}\n`)
     .join("");
+}
+
+function addressesOf({ port, saslPort, extension }: ServerSettings, which: "bound" | "advertised"): string[] {
+  const hostOf = (listener: KafkaListener): string => (which === "bound" ? "127.0.0.1" : listener.advertisedHost);
+  const others = extension.listeners.map((listener) => `${listener.name}://${hostOf(listener)}:${listener.port}`);
+  return [`PLAINTEXT://127.0.0.1:${port}`, `SASL://127.0.0.1:${saslPort}`, ...others];
 }

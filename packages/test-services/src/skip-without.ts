@@ -1,4 +1,4 @@
-import { whyNoKafka } from "./kafka-install.ts";
+import { whyNoKafka, whyNoSecureKafka } from "./kafka-install.ts";
 import { whyNoMoto } from "./moto-server.ts";
 
 /**
@@ -6,9 +6,9 @@ import { whyNoMoto } from "./moto-server.ts";
  * here. With CI set it is always false, so that the test runs and its start fails by name; but for moto, whose
  * tests repeat on another server what others prove.
  */
-export function skipWithout(service: "kafka" | "moto"): string | false {
+export function skipWithout(service: "kafka" | "secure-kafka" | "moto"): string | false {
   if (service === "moto") return whyNoMoto() ?? false;
-  const missing = whyNoKafka();
+  const missing = service === "kafka" ? whyNoKafka() : whyNoSecureKafka();
   if (missing === null || process.env["CI"]) return false;
   return missing;
 }
