@@ -31,11 +31,14 @@ export interface LocalExecutorOptions {
   readonly slots: number;
   /** A worker that grew above this is replaced once its tries have ended. */
   readonly maxRssBytes: number;
+  /** A worker whose event loop is blocked for so long is killed where other tries wait in it. */
+  readonly stuckMs?: number;
 }
 
 /** Modules are never unloaded, so a worker that has seen this many bundles is replaced. */
 const MAX_BUNDLES = 50;
 const BLOCKED_MS = 1_000;
+const DEFAULT_STUCK_MS = 30_000;
 /** All slots taken for this long: another worker helps. */
 const GROW_AFTER_MS = 1_000;
 const RESPAWN_MS = 1_000;
@@ -239,8 +242,19 @@ export class LocalExecutor implements Executor {
       this.#options.log.warn("a task blocks its worker's event loop", { tasks: [...new Set(tasks)].slice(0, 10), blockedMs, hint });
       if (worker.isolation === "shared") this.#grow();
     }
+    if (worker.blockedMs > (this.#options.stuckMs ?? DEFAULT_STUCK_MS) && worker.tries.size > 1) this.#freeFrom(worker);
     if (wasBlocked && worker.blockedMs === 0) this.#options.listener.onRoom();
     if (rssBytes > this.#options.maxRssBytes) this.#retire(worker, `uses ${Math.round(rssBytes / 2 ** 20)} MiB`);
+  }
+
+  /** Which of its tries blocks it cannot be seen from outside: each goes on alone, and only that one in vain. */
+  #freeFrom(worker: LocalWorker): void {
+    if (worker.isStuck) return;
+    worker.isStuck = true;
+    this.#options.log.warn("a worker that a task blocks is killed: the other tasks in it would wait for ever", {
+      tries: worker.tries.size,
+    });
+    worker.process.kill("SIGKILL");
   }
 
   #retireIfWorn(worker: LocalWorker): void {

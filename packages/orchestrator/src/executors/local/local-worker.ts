@@ -34,6 +34,8 @@ export class LocalWorker {
   readonly bundles = new Set<string>();
   /** Why it was killed; null while it lives, or where it died by itself. */
   killedFor: string | null = null;
+  /** It was killed because one of its tries, nobody knows which, blocked it. */
+  isStuck = false;
   isDraining = false;
   blockedMs = 0;
   readonly #options: LocalWorkerOptions;
@@ -49,7 +51,7 @@ export class LocalWorker {
   }
 
   get freeSlots(): number {
-    return this.isDraining || this.blockedMs > 0 || this.killedFor !== null ? 0 : this.#options.slots - this.tries.size;
+    return this.isDraining || this.isStuck || this.blockedMs > 0 || this.killedFor !== null ? 0 : this.#options.slots - this.tries.size;
   }
 
   get isConnected(): boolean {

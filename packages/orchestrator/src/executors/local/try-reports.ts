@@ -40,6 +40,7 @@ export function timeoutResult({ dispatch, startedAt }: WorkerTry, now: number, l
 
 /** `tries`: how many were in the worker when it died. */
 export function lossOf(worker: LocalWorker, tries: number, code: number | null, signal: NodeJS.Signals | null): LossReason {
+  if (worker.isStuck) return { isSuspect: false, isolate: true, text: "the worker was killed: a task blocked it" };
   if (worker.killedFor !== null) return { isSuspect: false, isolate: false, text: `the worker was killed: ${worker.killedFor}` };
   const how =
     signal === "SIGABRT" || code === 134
