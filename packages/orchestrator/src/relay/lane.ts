@@ -28,6 +28,8 @@ export interface LaneOptions {
   /** Pending messages of any lane with an id above `afterId`, in order of id. */
   readonly pending: (afterId: number, limit: number) => Promise<readonly OutboxMessage[]>;
   readonly isMine: (message: OutboxMessage) => boolean;
+  /** What is wrong with the options of a message; null where nothing is. */
+  readonly findProblem: (options: object) => string | null;
   readonly isStopping: () => boolean;
   /** True once the stop's deadline is over. */
   readonly isAborted: () => boolean;
@@ -94,7 +96,18 @@ export class Lane {
     else await this.#onRetry(results);
   }
 
+  /** What no publisher can make sense of is not given to it: it would fail with all others, again and again. */
   async #publish(batch: readonly OutboxMessage[]): Promise<readonly PublishResult[]> {
+    const problems = batch.map(({ options }) => this.#options.findProblem(options));
+    const sound = batch.filter((_, index) => problems[index] === null);
+    const results = (sound.length === 0 ? [] : await this.#publishSound(sound)).values();
+    return problems.map((problem): PublishResult => {
+      if (problem !== null) return { outcome: "rejected", reason: `the options of publish do not fit ${this.#options.kind}: ${problem}` };
+      return results.next().value ?? { outcome: "retry", reason: "the publisher gave no result for it" };
+    });
+  }
+
+  async #publishSound(batch: readonly OutboxMessage[]): Promise<readonly PublishResult[]> {
     const { publishers, connection, kind, instance } = this.#options;
     const messages: OutboundMessage[] = batch.map(({ id, params, body, options }) => ({
       id: `${instance}-${id.toString(36)}`,
@@ -116,7 +129,7 @@ export class Lane {
     const outcomes: OutboxOutcome[] = [];
     let hasRetry = false;
     for (const [index, { id }] of batch.entries()) {
-      const result = results[index] ?? { outcome: "retry", reason: "the publisher gave no result for it" };
+      const result = results[index]!;
       if (result.outcome === "sent") outcomes.push({ id, outcome: "sent", at });
       else if (result.outcome === "rejected") outcomes.push({ id, outcome: "rejected", reason: result.reason });
       else if (!hasRetry) outcomes.push({ id, outcome: "retry", reason: result.reason });

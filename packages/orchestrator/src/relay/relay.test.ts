@@ -204,3 +204,32 @@ test(
     assert.equal(records[0]!.headers["millrace-message-id"], "test-1");
   },
 );
+
+test(
+  "options that no publisher can make sense of are rejected alone, and their lane goes on",
+  { skip: skipWithout("kafka") },
+  async (t) => {
+    const server = await sharedFauxqs();
+    const queueUrl = await server.createQueue();
+    const { client } = await sharedKafka();
+    const topic = await client.createTopic();
+    const outbox = new MemoryOutbox();
+    const relay = await startRelay(t, outbox);
+    const ten = Object.fromEntries(numbered("a", 10).map((name) => [name.replace(" ", "."), "x"]));
+    relay.offer([
+      ...outbox.add("kafka", "kafka_default", { topic }, ["one"]),
+      ...[{ key: 7 }, { headers: { a: null } }, { partition: -1 }, { surprise: true }].flatMap((options) =>
+        outbox.add("kafka", "kafka_default", { topic }, ["bad"], options),
+      ),
+      ...outbox.add("kafka", "kafka_default", { topic }, ["two"], { key: "k" }),
+      ...outbox.add("sqs", "aws_default", { queueUrl }, ["bad"], { headers: ten }),
+      ...outbox.add("sqs", "aws_default", { queueUrl }, ["three"]),
+    ]);
+    await eventually(() => assert.deepEqual([outbox.count("sent"), outbox.count("rejected")], [3, 5]));
+    assert.deepEqual(
+      (await client.read(topic)).map(({ value }) => String(value)),
+      ["one", "two"],
+    );
+    assert.equal(outbox.retries, 0);
+  },
+);

@@ -2,6 +2,7 @@ import { backoffMs } from "../domain/backoff.ts";
 import { CancellableWait } from "../domain/cancellable-wait.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Connections } from "../domain/connections.ts";
+import { compileSchema, type PayloadCheck } from "../domain/json-schema.ts";
 import type { Log } from "../domain/log.ts";
 import type { Outbox, OutboxMessage, OutboxOutcome } from "../domain/outbox.ts";
 import type { ProviderCatalog } from "../domain/provider-catalog.ts";
@@ -35,6 +36,8 @@ export class Relay implements Service {
   readonly #publishers: PublisherCache;
   readonly #waits: CancellableWait;
   readonly #lanes = new Map<string, Lane>();
+  /** By destination kind. */
+  readonly #checks = new Map<string, PayloadCheck>();
   readonly #recording = new Set<Promise<void>>();
   #scan: Promise<void> | null = null;
   /** Until the pending messages of an earlier process are read, new ones wait in the metadata DB, behind them. */
@@ -121,12 +124,20 @@ export class Relay implements Service {
       waits: this.#waits,
       record: (outcomes) => this.#record(outcomes),
       pending: (afterId, limit) => this.#pending(afterId, limit),
+      findProblem: (options) => this.#checkOf(message.kind)?.(options) ?? null,
       isMine: (other) => this.#laneKey(other) === key,
       isStopping: () => this.#isStopping,
       isAborted: () => this.#isAborted,
     });
     this.#lanes.set(key, lane);
     return lane;
+  }
+
+  #checkOf(kind: string): PayloadCheck | undefined {
+    const schema = this.#options.catalog.findDestination(kind)?.options;
+    const check = this.#checks.get(kind) ?? (schema === undefined ? undefined : compileSchema(schema));
+    if (check !== undefined) this.#checks.set(kind, check);
+    return check;
   }
 
   /** Without its provider a message has a lane all the same: it waits there until the provider is back. */

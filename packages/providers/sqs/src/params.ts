@@ -21,7 +21,7 @@ export interface SqsPublishOptions {
   readonly deduplicationId?: string;
   /** Seconds until the message can be received (0–900); not for FIFO queues. */
   readonly delaySeconds?: number;
-  /** Message attributes, as strings. */
+  /** Message attributes, as strings; at most nine. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -46,7 +46,8 @@ export const publishSchema = {
     groupId: { type: "string", minLength: 1, maxLength: 128 },
     deduplicationId: { type: "string", minLength: 1, maxLength: 128 },
     delaySeconds: { type: "integer", minimum: 0, maximum: 900 },
-    headers: { type: "object", additionalProperties: { type: "string" } },
+    // SQS takes ten attributes, and one of them is millrace-message-id.
+    headers: { type: "object", maxProperties: 9, additionalProperties: { type: "string" } },
   },
   additionalProperties: false,
 } as const;
