@@ -142,6 +142,7 @@ test("dags list, show and errors", async (t) => {
     ["by_hand", "evaluate_reading", "gone"],
   );
   assert.equal(parse((await millrace("dags", "list", "--tag", "iot", "-o", "yaml")).out).length, 1);
+  assert.equal((await millrace("dags", "list", "--tag", "iott")).out, "no DAG has the tag 'iott'\n");
   const show = (await millrace("dags", "show", "evaluate_reading")).out;
   assert.match(show, /Runs on +each\(readings, \{ where: "payload\.celsius > 80\.0" \}\)/);
   assert.match(show, /^Version +\d+, of 2026-11-21 12:00:00\.000Z$/m);
@@ -209,6 +210,8 @@ test("tasks logs without a task prints those of the whole run, and says whose a 
     lines.filter((line) => !/^(score|alert) {2}/.test(line)),
     [],
   );
+  const yaml = parse((await millrace("tasks", "logs", "evaluate_reading", HOT, "-o", "yaml")).out);
+  assert.deepEqual([yaml.length, yaml[0].task_id, yaml[0].event], [lines.length, "score", "loading the model"]);
   const json = await millrace("tasks", "logs", "evaluate_reading", HOT, "-o", "json");
   assert.deepEqual(
     json.out
@@ -225,7 +228,7 @@ test("events list and explain, in sentences", async (t) => {
   assert.equal(list.length, 3);
   assert.match(
     list[1]!,
-    new RegExp(`^${SEED.queuedEvent} +readings .* from cluster/readings partition 0 offset 104 +1 +\\{"sensor":"s1","celsius":92\\}$`),
+    new RegExp(`^${SEED.queuedEvent} +readings .* 1 +\\{"sensor":"s1","celsius":92\\} +from cluster/readings partition 0 offset 104$`),
   );
   assert.match(
     (await millrace("events", "list", "--asset", "reading")).err,

@@ -24,9 +24,12 @@ test("a first start: made-up password shown once, files of the owner alone, a se
     assert.deepEqual([status, typeof body.access_token], [201, "string"]);
   }
   assert.equal((await server.login("another")).status, 401);
-  const health = await fetch(`${server.address}/api/v2/monitor/health`);
-  const parts = (await health.json()) as Record<string, { status: string }>;
-  assert.deepEqual([health.status, Object.values(parts).map(({ status }) => status)], [200, Array.from({ length: 5 }, () => "healthy")]);
+  // The first worker may connect a moment later than the server takes runs.
+  await eventually(async () => {
+    const health = await fetch(`${server.address}/api/v2/monitor/health`);
+    const parts = (await health.json()) as Record<string, { status: string }>;
+    assert.deepEqual([health.status, Object.values(parts).map(({ status }) => status)], [200, Array.from({ length: 5 }, () => "healthy")]);
+  });
   assert.equal((await fetch(`${server.address}/api/v2/dags`)).status, 401);
   const { home } = project;
   assert.deepEqual(
@@ -77,6 +80,11 @@ test("settings come by flag or by variable, and a flag wins", async (t) => {
   assert.match(flagged.out, /^DAGs +1 from 1 file$/m);
   assert.ok(existsSync(join(home, "f.db")) && existsSync(join(home, "server.json")));
   assert.equal(flagged.err, "");
+});
+
+test("a server without DAG files says where they belong", async (t) => {
+  const project = makeProject(t);
+  assert.match((await project.start()).out, /^DAGs +0 from 0 files\nNext +write a DAG file into \S+\/dags$/m);
 });
 
 test("health is 503 until runs can start, and needs no token", async (t) => {

@@ -23,9 +23,11 @@ export async function listDags(context: CommandContext, options: ListOptions): P
     { title: "FILE", cell: (dag: DagBody) => dag.relative_fileloc ?? dag.fileloc },
     { title: "TAGS", cell: (dag: DagBody) => dag.tags.map(({ name }) => name).join(" ") },
   ];
-  print(options.output, dags, () =>
-    formatTable(dags, columns, "no DAGs are loaded; `millrace dags errors` shows the files that do not load"),
-  );
+  const none =
+    options.tag === undefined
+      ? "no DAGs are loaded; `millrace dags errors` shows the files that do not load"
+      : `no DAG has the tag '${options.tag}'`;
+  print(options.output, dags, () => formatTable(dags, columns, none));
 }
 
 function describeDagState(dag: DagBody): string {
@@ -82,13 +84,13 @@ function describeWatchers(watchers: readonly WatcherBody[]): string {
     { title: "WATCHER", cell: ({ asset_name, name }: WatcherBody) => `${asset_name}.${name}` },
     { title: "TRIGGER", cell: ({ kind, params }: WatcherBody) => `${kind} ${JSON.stringify(params)}` },
     { title: "CONNECTION", cell: ({ connection_id }: WatcherBody) => connection_id },
-    {
-      title: "STATE",
-      cell: ({ health }: WatcherBody) => (health === null ? "not open" : [health.state, health.last_error].filter(Boolean).join(": ")),
-    },
+    { title: "STATE", cell: ({ health }: WatcherBody) => health?.state ?? "not open" },
     { title: "MESSAGES", cell: ({ health }: WatcherBody) => String(health?.messages ?? 0) },
   ];
-  return formatTable(watchers, columns, "no watchers");
+  const errors = watchers.flatMap(({ asset_name, name, health }) =>
+    health?.last_error ? [`${asset_name}.${name}: ${health.last_error}`] : [],
+  );
+  return [formatTable(watchers, columns, "no watchers"), ...errors].join("\n");
 }
 
 export async function listImportErrors(context: CommandContext, options: ClientOptions): Promise<void> {

@@ -25,9 +25,9 @@ export async function listEvents(context: CommandContext, options: ListOptions):
     { title: "EVENT", cell: (event: AssetEventBody) => String(event.id) },
     { title: "ASSET", cell: (event: AssetEventBody) => event.name ?? "" },
     { title: "STORED", cell: (event: AssetEventBody) => formatInstant(event.timestamp) },
-    { title: "CAUSE", cell: describeSource },
     { title: "RUNS", cell: (event: AssetEventBody) => String(event.created_dagruns.length) },
     { title: "PAYLOAD", cell: (event: AssetEventBody) => previewJson(event.payload, PREVIEW_IN_LIST) },
+    { title: "CAUSE", cell: describeSource },
   ];
   print(options.output, events, () => formatTable(events, columns, "no events"));
 }

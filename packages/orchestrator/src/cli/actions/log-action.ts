@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { styleText } from "node:util";
+import { stringify } from "yaml";
 import { MillraceError } from "../../domain/errors.ts";
 import type { ApiClient } from "../api-client.ts";
 import type { LogPageBody, TaskInstanceBody } from "../api-resources.ts";
@@ -42,7 +43,8 @@ async function showAll(client: ApiClient, path: string, options: LogOptions): Pr
 async function showTask(client: ApiClient, path: string, task: TaskInstanceBody, options: LogOptions, prefix: string): Promise<void> {
   const { task_id: id, try_number: latest } = task;
   const tryNumber = options.try === undefined ? Math.max(1, latest) : parseTry(options.try);
-  const write: Write = (line) => process.stdout.write(`${options.output === "json" ? formatJson(id, line) : prefix + formatLine(line)}\n`);
+  const format = { json: formatJson, yaml: formatYaml, table: (_id: string, line: LogLine) => prefix + formatLine(line) }[options.output];
+  const write: Write = (line) => process.stdout.write(`${format(id, line)}\n`);
   const { count, isOver } = await printPages(client, `${path}/${encodeURIComponent(id)}/logs/${tryNumber}`, options.follow === true, write);
   if (count > 0) return;
   if (tryNumber > Math.max(1, latest)) console.error(`task '${id}' has no try ${tryNumber}: its latest is ${latest}`);
@@ -73,6 +75,11 @@ async function printPages(client: ApiClient, path: string, follow: boolean, writ
 
 function formatJson(task: string, line: LogLine): string {
   return JSON.stringify({ task_id: task, ...line });
+}
+
+/** An item of a list, which they are together. */
+function formatYaml(task: string, line: LogLine): string {
+  return stringify([{ task_id: task, ...line }]).trimEnd();
 }
 
 const LEVEL_COLORS = { error: "red", warn: "yellow", debug: "gray" } as const;

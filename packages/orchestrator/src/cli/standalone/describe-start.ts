@@ -7,7 +7,7 @@ import type { Standalone } from "./start-standalone.ts";
 const MAX_WATCHERS = 10;
 
 /** What a person wants to know of a server that has just started, and what to type next. */
-export async function describeStart({ address, engine, reads }: Standalone, { home }: Config): Promise<string> {
+export async function describeStart({ address, engine, reads }: Standalone, { home, dagsFolders }: Config): Promise<string> {
   const { files, errors } = engine.lastPass;
   const dags = `${engine.definitions.current.dags.size} from ${count(files.length, "file")}`;
   const failures = errors.length === 0 ? "" : `, ${count(errors.length, "import error")}: \`millrace dags errors\` shows what to do`;
@@ -19,7 +19,7 @@ export async function describeStart({ address, engine, reads }: Standalone, { ho
     ["Files", home],
     ["DAGs", dags + failures],
     ...describeWatchers(watchers, engine),
-    ["Next", `${prefix}millrace dags list`],
+    ["Next", files.length + errors.length === 0 ? `write a DAG file into ${dagsFolders.join(" or ")}` : `${prefix}millrace dags list`],
   ]);
 }
 
