@@ -1,6 +1,7 @@
 // Tasks that do what no task should: each fails alone, in its own words, and its neighbours never notice.
 import { strict as assert } from "node:assert";
 import { test } from "node:test";
+import { eventually, sharedFauxqs } from "@millrace/test-services";
 import { startEngine } from "./engine-harness.ts";
 
 const SUCCESS = 10;
@@ -162,4 +163,24 @@ test("a task that writes 20 MB to stdout without a line's end, and one that chan
   assert.equal(after.state, SUCCESS);
   assert.equal(after.tasks[0]!.workerLost, 0);
   assert.ok(process.memoryUsage().rss - before < 500 * 2 ** 20);
+});
+
+test("a destination made up by a task that fits no queue is rejected, and other messages go out", async (t) => {
+  const sqs = await sharedFauxqs();
+  const queue = await sqs.createQueue();
+  const file = `import { defineDag } from "@millrace/sdk"; import { sqsQueue } from "@millrace/sqs"; import { kafkaTopic } from "@millrace/kafka";
+    export default defineDag("made_up", {}, (dag) => {
+      dag.task("t", ({ publish }) => {
+        publish(sqsQueue({ queueUrl: "no address" }), { n: 1 });
+        publish(sqsQueue({} as never), { n: 2 });
+        publish(kafkaTopic({ topic: 7 } as never), { n: 3 });
+        publish(sqsQueue({ queueUrl: "${queue}" }), { n: 4 });
+      });
+    });`;
+  const environment = { MILLRACE_CONN_AWS_DEFAULT: JSON.stringify(sqs.connection()) };
+  const engine = await startEngine(t, { environment, files: { "made-up.ts": file } });
+  const run = await engine.run("made_up");
+  assert.equal(run.state, SUCCESS, run.tasks[0]?.error ?? "");
+  const states = (): unknown[] => engine.db.prepare("SELECT state FROM outbox_message ORDER BY id").pluck().all();
+  await eventually(() => assert.deepEqual(states(), [11, 11, 11, 10]));
 });

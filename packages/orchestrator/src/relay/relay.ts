@@ -36,7 +36,7 @@ export class Relay implements Service {
   readonly #publishers: PublisherCache;
   readonly #waits: CancellableWait;
   readonly #lanes = new Map<string, Lane>();
-  /** By destination kind. */
+  /** Of params and options, by destination kind. */
   readonly #checks = new Map<string, PayloadCheck>();
   readonly #recording = new Set<Promise<void>>();
   #scan: Promise<void> | null = null;
@@ -100,16 +100,27 @@ export class Relay implements Service {
 
   #take(messages: readonly OutboxMessage[]): void {
     const touched = new Set<Lane>();
+    const rejected: OutboxOutcome[] = [];
     for (const message of messages) {
-      const lane = this.#laneOf(message);
-      lane.offer(message);
-      touched.add(lane);
+      const key = this.#laneKey(message);
+      if (typeof key !== "string") rejected.push(this.#reject(message, key.problem));
+      else {
+        const lane = this.#laneOf(message, key);
+        lane.offer(message);
+        touched.add(lane);
+      }
     }
     for (const lane of touched) lane.start();
+    void this.#record(rejected);
   }
 
-  #laneOf(message: OutboxMessage): Lane {
-    const key = this.#laneKey(message);
+  #reject({ id, kind }: OutboxMessage, problem: string): OutboxOutcome {
+    const reason = `the destination does not fit ${kind}: ${problem}`;
+    this.#options.log.error(`a message was rejected and will not be sent: ${reason}`, { id });
+    return { id, outcome: "rejected", reason };
+  }
+
+  #laneOf(message: OutboxMessage, key: string): Lane {
     const found = this.#lanes.get(key);
     if (found !== undefined) return found;
     const { clock, log, instance } = this.#options;
@@ -124,7 +135,7 @@ export class Relay implements Service {
       waits: this.#waits,
       record: (outcomes) => this.#record(outcomes),
       pending: (afterId, limit) => this.#pending(afterId, limit),
-      findProblem: (options) => this.#checkOf(message.kind)?.(options) ?? null,
+      findProblem: (options) => this.#findProblem(message.kind, "options", options),
       isMine: (other) => this.#laneKey(other) === key,
       isStopping: () => this.#isStopping,
       isAborted: () => this.#isAborted,
@@ -133,17 +144,27 @@ export class Relay implements Service {
     return lane;
   }
 
-  #checkOf(kind: string): PayloadCheck | undefined {
-    const schema = this.#options.catalog.findDestination(kind)?.options;
-    const check = this.#checks.get(kind) ?? (schema === undefined ? undefined : compileSchema(schema));
-    if (check !== undefined) this.#checks.set(kind, check);
-    return check;
+  #findProblem(kind: string, part: "params" | "options", value: object): string | null {
+    const schema = this.#options.catalog.findDestination(kind)?.[part];
+    if (schema === undefined) return null;
+    const check = this.#checks.get(`${kind} ${part}`) ?? compileSchema(schema);
+    this.#checks.set(`${kind} ${part}`, check);
+    return check(value);
   }
 
-  /** Without its provider a message has a lane all the same: it waits there until the provider is back. */
-  #laneKey(message: OutboxMessage): string {
-    const kind = this.#options.catalog.findDestination(message.kind);
-    return `${message.kind} ${message.connection} ${kind === undefined ? "" : kind.lane(message.params)}`;
+  /**
+   * Without its provider a message has a lane all the same: it waits there until the provider is back. A task can make
+   * up any destination: one that its provider cannot place is a problem of that message alone.
+   */
+  #laneKey({ kind, connection, params }: OutboxMessage): string | { readonly problem: string } {
+    const destination = this.#options.catalog.findDestination(kind);
+    const problem = this.#findProblem(kind, "params", params);
+    if (problem !== null) return { problem };
+    try {
+      return `${kind} ${connection} ${destination === undefined ? "" : destination.lane(params)}`;
+    } catch (error) {
+      return { problem: (error as Error).message };
+    }
   }
 
   /** Reading fails as storing does: for a while. Gives nothing at a stop. */
