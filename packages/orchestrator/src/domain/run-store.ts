@@ -1,5 +1,5 @@
-import type { StoredEvent } from "./committer.ts";
-import type { DagRunState, RunType, TaskInstanceState } from "./states.ts";
+import type { NewRun } from "./committer.ts";
+import type { DagRunState, TaskInstanceState } from "./states.ts";
 
 export interface StoredTask {
   readonly taskIndex: number;
@@ -13,20 +13,10 @@ export interface StoredTask {
 }
 
 /** An unfinished run as the metadata DB has it. */
-export interface StoredRun {
-  readonly id: number;
-  readonly dag: number;
-  readonly versionId: number;
+export interface StoredRun extends NewRun {
   readonly state: DagRunState;
-  readonly type: RunType;
-  readonly triggerId: number | null;
-  readonly logicalDate: number | null;
-  readonly params: Uint8Array | null;
-  readonly customRunId: string | null;
-  readonly createdAt: number;
   readonly startedAt: number | null;
   readonly rescues: number;
-  readonly event: StoredEvent | null;
   readonly tasks: readonly StoredTask[];
 }
 

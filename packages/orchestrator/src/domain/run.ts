@@ -1,6 +1,6 @@
-import type { StoredEvent } from "./committer.ts";
+import type { NewRun } from "./committer.ts";
 import type { DagVersion } from "./definitions.ts";
-import { ACTIVE_LIMIT, type DagRunState, type RunType, TASK_INSTANCE_STATE_CODES, type TaskInstanceState } from "./states.ts";
+import { ACTIVE_LIMIT, type DagRunState, TASK_INSTANCE_STATE_CODES, type TaskInstanceState } from "./states.ts";
 
 /** One task of an active run. Replaced as a whole by a step, never changed in place. */
 export interface ActiveTask {
@@ -25,17 +25,8 @@ export interface ActiveTask {
 }
 
 /** A run in the scheduler's memory; the metadata DB is its log. */
-export interface ActiveRun {
-  readonly id: number;
-  readonly dag: number;
+export interface ActiveRun extends Omit<NewRun, "versionId"> {
   readonly version: DagVersion;
-  readonly type: RunType;
-  readonly triggerId: number | null;
-  readonly logicalDate: number | null;
-  readonly params: Uint8Array | null;
-  readonly customRunId: string | null;
-  readonly createdAt: number;
-  readonly event: StoredEvent | null;
   readonly tasks: ActiveTask[];
   state: DagRunState;
   startedAt: number | null;
