@@ -88,7 +88,7 @@ function describeWatchers(watchers: readonly WatcherBody[]): string {
     { title: "MESSAGES", cell: ({ health }: WatcherBody) => String(health?.messages ?? 0) },
   ];
   const errors = watchers.flatMap(({ asset_name, name, health }) =>
-    health?.last_error ? [`${asset_name}.${name}: ${health.last_error}`] : [],
+    health?.last_error ? [`last error of ${asset_name}.${name}: ${health.last_error}`] : [],
   );
   return [formatTable(watchers, columns, "no watchers"), ...errors].join("\n");
 }
