@@ -1,6 +1,7 @@
-// A server that speaks SQS's wire protocol: in memory, on a free port of the loopback interface alone, which is what it prints.
+// A server that speaks SQS's wire protocol: in memory, on the loopback interface alone. It prints where; its argument is the port.
 import { buildApp } from "fauxqs";
 
+const port = Number(process.argv[2] ?? 0);
 const app = buildApp({ logger: false, host: "127.0.0.1" });
-console.log(`listening at ${await app.listen({ host: "127.0.0.1", port: 0 })}`);
+console.log(`listening at ${await app.listen({ host: "127.0.0.1", port })}`);
 process.once("SIGTERM", () => void app.close().then(() => process.exit(0)));
