@@ -85,12 +85,16 @@ async function writeOnce(path: string, text: string): Promise<void> {
     () => false,
   );
   if (exists) return;
-  await mkdir(dirname(path), { recursive: true });
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true });
   const temporary = `${path}.${randomUUID()}.tmp`;
   await using file = await open(temporary, "w", 0o600);
   await file.writeFile(text);
   await file.sync();
   await rename(temporary, path);
+  // The name is on disk only once its folder is.
+  await using entries = await open(folder, "r");
+  await entries.sync();
 }
 
 const LOADERS: Readonly<Record<string, Loader>> = {
