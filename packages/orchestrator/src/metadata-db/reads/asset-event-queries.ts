@@ -16,7 +16,7 @@ import { type EventRow, toAssetEvent } from "./asset-event-row.ts";
 import type { DagVersionQueries } from "./dag-version-queries.ts";
 import { findIdRange } from "./id-range.ts";
 import { containsText } from "./like-pattern.ts";
-import { decodeJson } from "./stored-json.ts";
+import { decodeJson } from "../stored-json.ts";
 
 type EventQuery = SelectQueryBuilder<Database, "asset_event", {}>;
 

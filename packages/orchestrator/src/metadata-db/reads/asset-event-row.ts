@@ -1,6 +1,6 @@
 import type { AssetEventRead, DagRunRead, MessageCause, TaskCause } from "../../domain/reads.ts";
 import type { AssetEventTable } from "../../domain/tables.ts";
-import { decodeHeaders, decodeJson, decodeObject } from "./stored-json.ts";
+import { decodeHeaders, decodeJson, decodeObject } from "../stored-json.ts";
 
 /** An asset event with the names its ids stand for. */
 export interface EventRow extends AssetEventTable {

@@ -13,7 +13,7 @@ import type {
 import type { AssetTable, Database } from "../../domain/tables.ts";
 import type { DagQueries } from "./dag-queries.ts";
 import { containsText } from "./like-pattern.ts";
-import { decodeJson, decodeObject } from "./stored-json.ts";
+import { decodeJson, decodeObject } from "../stored-json.ts";
 import type { WatcherQueries } from "./watcher-queries.ts";
 
 interface LastEvent {

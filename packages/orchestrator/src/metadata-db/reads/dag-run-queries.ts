@@ -5,7 +5,7 @@ import { ACTIVE_LIMIT, DAG_RUN_STATE_CODES, RUN_TYPE_CODES, readDagRunState, rea
 import type { DagRunTable, Database } from "../../domain/tables.ts";
 import type { DagVersionQueries } from "./dag-version-queries.ts";
 import { findIdRange, type IdRange } from "./id-range.ts";
-import { decodeObject } from "./stored-json.ts";
+import { decodeObject } from "../stored-json.ts";
 
 type RunQuery<Row> = SelectQueryBuilder<Database, "dag_run", Row>;
 

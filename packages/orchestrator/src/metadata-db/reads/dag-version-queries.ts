@@ -2,7 +2,7 @@ import type { Kysely } from "kysely";
 import type { DagSnapshot } from "../../domain/dag-snapshot.ts";
 import type { DagVersionRead } from "../../domain/reads.ts";
 import type { Database } from "../../domain/tables.ts";
-import { decodeJson } from "./stored-json.ts";
+import { decodeJson } from "../stored-json.ts";
 
 const MAX_CACHED = 1_000;
 

@@ -2,7 +2,7 @@ import type { Kysely } from "kysely";
 import type { DeadLetterRead, DeadLetterReads, Page, PageRequest, TimeRange } from "../../domain/reads.ts";
 import type { Database, DeadLetterTable } from "../../domain/tables.ts";
 import { findIdRange } from "./id-range.ts";
-import { decodeHeaders } from "./stored-json.ts";
+import { decodeHeaders } from "../stored-json.ts";
 
 interface DeadLetterFilter {
   readonly assetId?: number | undefined;

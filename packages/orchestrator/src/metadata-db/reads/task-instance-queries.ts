@@ -11,7 +11,7 @@ import type {
 import { ACTIVE_LIMIT, DAG_RUN_STATE_CODES, readTaskInstanceState } from "../../domain/states.ts";
 import type { Database, TaskInstanceTable } from "../../domain/tables.ts";
 import type { DagRunQueries } from "./dag-run-queries.ts";
-import { decodeJson } from "./stored-json.ts";
+import { decodeJson } from "../stored-json.ts";
 import { fillTaskInstances, type StoredTaskInstance } from "./task-instance-filling.ts";
 
 const RUNS_PER_STEP = 100;

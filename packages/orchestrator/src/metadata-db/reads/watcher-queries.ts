@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import type { DuplicateRead, WatcherRead, WatcherReads } from "../../domain/reads.ts";
 import type { Database } from "../../domain/tables.ts";
-import { decodeObject } from "./stored-json.ts";
+import { decodeObject } from "../stored-json.ts";
 
 const MINUTE_MS = 60_000;
 

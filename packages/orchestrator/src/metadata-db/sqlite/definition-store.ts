@@ -3,6 +3,7 @@ import type { Database, Statement } from "better-sqlite3";
 import type { ImportError, LoadPass, LoadedFile } from "../../domain/dag-folder.ts";
 import type { AssetSnapshot, DagSnapshot, TriggerSnapshot } from "../../domain/dag-snapshot.ts";
 import type { DagEntry, DagVersion, DefinitionRows } from "../../domain/definitions.ts";
+import { decodeJson, decodeObject } from "../stored-json.ts";
 
 const SHARDS = 64;
 
@@ -188,7 +189,15 @@ export class DefinitionStore {
     }[];
     return rows.map(({ id, name, uri, group_name: group, description, extra, schema }) => ({
       id,
-      snapshot: { name, uri, group, description, extra: parse(extra), schema: schema === null ? null : parse(schema), watchers: [] },
+      snapshot: {
+        name,
+        uri,
+        group,
+        description,
+        extra: decodeObject(extra),
+        schema: schema === null ? null : decodeObject(schema),
+        watchers: [],
+      },
     }));
   }
 
@@ -208,12 +217,8 @@ export class DefinitionStore {
       connection: string;
       params: Buffer;
     }[];
-    return rows.map(({ id, kind, connection, params }) => ({ id, snapshot: { kind, connection, params: parse(params) } }));
+    return rows.map(({ id, kind, connection, params }) => ({ id, snapshot: { kind, connection, params: decodeObject(params) } }));
   }
-}
-
-function parse(json: Buffer): Readonly<Record<string, unknown>> {
-  return JSON.parse(json.toString("utf8")) as Readonly<Record<string, unknown>>;
 }
 
 function toVersion(row: DagVersionRow): DagVersion {
@@ -224,6 +229,6 @@ function toVersion(row: DagVersionRow): DagVersion {
     number: row.number,
     bundleHash: row.bundle_hash,
     sourcePath: row.source_path,
-    snapshot: JSON.parse(row.snapshot.toString("utf8")) as DagSnapshot,
+    snapshot: decodeJson<DagSnapshot>(row.snapshot),
   };
 }

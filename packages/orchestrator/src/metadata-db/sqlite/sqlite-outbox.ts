@@ -2,7 +2,9 @@ import type { Database, Statement } from "better-sqlite3";
 import type { Committer } from "../../domain/committer.ts";
 import type { Outbox, OutboxMessage, OutboxOutcome } from "../../domain/outbox.ts";
 import type { OutboxMessageTable } from "../../domain/tables.ts";
+import { decodeObject } from "../stored-json.ts";
 
+/** Reads pending messages; what became of them goes through the committer. */
 export class SqliteOutbox implements Outbox {
   readonly #committer: Committer;
   readonly #selectPending: Statement;
@@ -17,8 +19,8 @@ export class SqliteOutbox implements Outbox {
       id: row.id,
       kind: row.kind,
       connection: row.connection,
-      params: parse(row.params),
-      options: parse(row.options),
+      params: decodeObject(row.params),
+      options: decodeObject(row.options),
       body: row.body,
       attempts: row.attempts,
     }));
@@ -27,8 +29,4 @@ export class SqliteOutbox implements Outbox {
   record(outcomes: readonly OutboxOutcome[]): Promise<void> {
     return this.#committer.recordOutbox(outcomes);
   }
-}
-
-function parse(json: Uint8Array): Readonly<Record<string, unknown>> {
-  return JSON.parse(Buffer.from(json).toString("utf8")) as Readonly<Record<string, unknown>>;
 }
