@@ -2,7 +2,7 @@ import type { DagBody, DagDetailsBody, ImportErrorBody, TaskBody, WatcherBody } 
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
 import { describeImportError } from "../output/describe-import-error.ts";
-import { formatInstant } from "../output/duration.ts";
+import { formatInstant } from "../output/format-value.ts";
 import { formatFields, formatTable, print } from "../output/print.ts";
 import { apiPath, openClient } from "./open-client.ts";
 

@@ -5,7 +5,7 @@ import type { AssetEventBody, DecisionBody } from "../api-resources.ts";
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
 import { describeCause, describeDecision, describeSource } from "../output/describe-event.ts";
-import { formatInstant, previewJson } from "../output/duration.ts";
+import { formatInstant, previewJson } from "../output/format-value.ts";
 import { formatFields, formatTable, print } from "../output/print.ts";
 import { apiPath, openClient, parseLimit } from "./open-client.ts";
 

@@ -2,7 +2,7 @@ import type { AssetEventBody, DagRunBody, TaskInstanceBody } from "../api-resour
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
 import { describeCause } from "../output/describe-event.ts";
-import { formatDuration, formatInstant, previewJson } from "../output/duration.ts";
+import { formatDuration, formatInstant, previewJson } from "../output/format-value.ts";
 import { bold, colorState, formatFields, formatTable, print } from "../output/print.ts";
 import { apiPath, getRun, openClient, parseLimit } from "./open-client.ts";
 

@@ -4,7 +4,7 @@ import type { DagRunBody } from "../api-resources.ts";
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
 import { EXIT } from "../exit-code.ts";
-import { formatDuration } from "../output/duration.ts";
+import { formatDuration } from "../output/format-value.ts";
 import { colorState, print } from "../output/print.ts";
 import { readJsonArgument, readObjectArgument } from "../read-json-argument.ts";
 import { apiPath, openClient } from "./open-client.ts";

@@ -6,7 +6,7 @@ import type { Definitions } from "../../domain/definitions.ts";
 import type { NewAssetEvent, NewDeadLetter, PendingDecision } from "../../domain/ingest-unit.ts";
 import { readTaskInstanceState } from "../../domain/states.ts";
 import type { TaskError } from "../../domain/task-outcome.ts";
-import { formatDuration } from "./duration.ts";
+import { formatCount, formatDuration } from "./format-value.ts";
 import { bold, colorState } from "./print.ts";
 
 export interface TestReportOptions {
@@ -31,7 +31,7 @@ export class TestReport {
   begin(file: string): void {
     const { dagId, tasks, schedule } = this.#options.dag;
     this.#print(
-      `${bold(dagId)} in ${file}: ${countOf(tasks.length, "task")}, runs ${schedule.kind === "none" ? "by hand" : `on ${schedule.text}`}`,
+      `${bold(dagId)} in ${file}: ${formatCount(tasks.length, "task")}, runs ${schedule.kind === "none" ? "by hand" : `on ${schedule.text}`}`,
     );
   }
 
@@ -148,10 +148,6 @@ function cut(bytes: Uint8Array): string {
 
 function red(text: string): string {
   return styleText("red", text, { stream: process.stdout });
-}
-
-function countOf(count: number, name: string): string {
-  return `${count} ${name}${count === 1 ? "" : "s"}`;
 }
 
 const LEVEL_COLORS: Readonly<Record<string, "red" | "yellow" | "gray">> = { error: "red", warn: "yellow", debug: "gray" };

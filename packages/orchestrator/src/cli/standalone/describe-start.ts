@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Config } from "../../config/config.ts";
 import type { WatcherRead } from "../../domain/reads.ts";
+import { formatCount } from "../output/format-value.ts";
 import { formatFields } from "../output/print.ts";
 import type { Standalone } from "./start-standalone.ts";
 
@@ -9,8 +10,8 @@ const MAX_WATCHERS = 10;
 /** What a person wants to know of a server that has just started, and what to type next. */
 export async function describeStart({ address, engine, reads }: Standalone, { home, dagsFolders }: Config): Promise<string> {
   const { files, errors } = engine.lastPass;
-  const dags = `${engine.definitions.current.dags.size} from ${count(files.length, "file")}`;
-  const failures = errors.length === 0 ? "" : `, ${count(errors.length, "import error")}: \`millrace dags errors\` shows what to do`;
+  const dags = `${engine.definitions.current.dags.size} from ${formatCount(files.length, "file")}`;
+  const failures = errors.length === 0 ? "" : `, ${formatCount(errors.length, "import error")}: \`millrace dags errors\` shows what to do`;
   const watchers = (await reads.watchers.list()).filter(({ isStale }) => !isStale);
   // Commands look for the server in the default home.
   const prefix = home === resolve(".millrace") ? "" : `MILLRACE_HOME=${home} `;
@@ -31,8 +32,4 @@ function describeWatchers(watchers: readonly WatcherRead[], engine: Standalone["
   });
   const more = watchers.length - lines.length;
   return more === 0 ? lines : [...lines, ["", `and ${more} more: \`GET /api/v2/watchers\` shows all`] as const];
-}
-
-function count(n: number, name: string): string {
-  return `${n} ${name}${n === 1 ? "" : "s"}`;
 }

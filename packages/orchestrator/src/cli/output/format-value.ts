@@ -17,3 +17,8 @@ export function previewJson(value: unknown, max: number): string {
   const text = JSON.stringify(value) ?? "";
   return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
 }
+
+/** `1 task`, `2 tasks`. */
+export function formatCount(count: number, name: string): string {
+  return `${count} ${name}${count === 1 ? "" : "s"}`;
+}
