@@ -51,7 +51,7 @@ test("steps of runs are tried again in their order until they are stored", async
   let isBroken = true;
   const stored: number[] = [];
   const { committer, timers } = setUp((batch) => {
-    if (isBroken) throw new Error("disk full");
+    if (isBroken) throw new StoreUnavailable("disk full");
     stored.push(...batch.map((work) => (work.kind === "write" ? work.writes.runId : 0)));
   });
   const all = [1, 2].map((id) => committer.write(writes(id)));
@@ -83,4 +83,19 @@ test("a database that takes nothing is said once; messages are refused, steps of
   timers.splice(0).forEach((fire) => fire());
   await Promise.all(steps);
   assert.deepEqual(stored, [1, 2, 3]);
+});
+
+test("a step that can never be stored is refused, and holds up no other", async () => {
+  const stored: number[] = [];
+  const { committer } = setUp((batch) => {
+    const ids = batch.map((work) => (work.kind === "write" ? work.writes.runId : 0));
+    if (ids.includes(2)) throw new TypeError("SQLite3 can only bind numbers, strings, bigints, buffers, and null");
+    stored.push(...ids);
+  });
+  const results = await Promise.allSettled([1, 2, 3].map((id) => committer.write(writes(id))));
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ["fulfilled", "rejected", "fulfilled"],
+  );
+  assert.deepEqual(stored, [1, 3]);
 });

@@ -184,3 +184,20 @@ test("a destination made up by a task that fits no queue is rejected, and other 
   const states = (): unknown[] => engine.db.prepare("SELECT state FROM outbox_message ORDER BY id").pluck().all();
   await eventually(() => assert.deepEqual(states(), [11, 11, 11, 10]));
 });
+
+test("a try whose outcome cannot be stored fails its run, and every other one is stored", async (t) => {
+  const file = `import { defineAsset, defineDag } from "@millrace/sdk"; import { sqsQueue } from "@millrace/sqs";
+    const a = defineAsset("a");
+    const never = (value: unknown): never => value as never;
+    export const key = defineDag("key", {}, (dag) => { dag.task("t", { outlets: [a] }, ({ emit }) => emit(a, 1, { partitionKey: never({ no: "text" }) })); });
+    export const connection = defineDag("connection", {}, (dag) => { dag.task("t", ({ publish }) => publish(sqsQueue({ queueUrl: "http://h/1/q", connection: never({ no: "text" }) }), 1)); });
+    export const clock = defineDag("clock", {}, (dag) => { dag.task("t", { isolation: "process" }, () => { Date.now = () => never({ no: "time" }); return 1; }); });`;
+  const engine = await startEngine(t, { files: { "d.ts": file, "neighbour.ts": NEIGHBOUR } });
+  const neighbour = await engine.create("neighbour");
+  for (const id of ["key", "connection", "clock"]) {
+    const run = await engine.run(id);
+    assert.equal(run.state, FAILED, id);
+  }
+  assert.equal((await engine.ended(neighbour)).state, SUCCESS);
+  assert.equal((await engine.run("neighbour")).state, SUCCESS);
+});

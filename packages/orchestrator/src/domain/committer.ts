@@ -103,7 +103,7 @@ export interface RunCreation {
 export interface Committer {
   /** Rejects where nothing of the unit was stored. */
   ingest(unit: IngestUnit): Promise<IngestReceipt>;
-  /** Never rejects while the process lives: a run's step is tried again until it is stored. */
+  /** Tried again until it is stored. @throws where the step itself can never be, whatever the state of the database. */
   write(writes: RunWrites): Promise<void>;
   /** @throws {MillraceError} DAG_RUN_EXISTS */
   create(run: RunCreation): Promise<NewRun>;

@@ -118,10 +118,20 @@ export function loseTask(run: ActiveRun, index: number, reason: LossReason, now:
 /** A run that no number of rescues will finish. */
 export function giveUpRun(run: ActiveRun, now: number): RunStep {
   const message = `RESCUED_TOO_OFTEN: the server died ${run.rescues} times while a task of this run was running`;
-  const error = { name: "RescuedTooOften", message, stack: "" };
-  const running = run.tasks.flatMap((task, index) => (task.try > 0 && !isFinal(task.state) ? [index] : []));
-  const tasks = new Map(running.map((index) => [index, { ...run.tasks[index]!, state: "failed" as const, fence: null, isRecorded: true }]));
-  return finish(run, tasks, { now, error: message, taskError: error });
+  return failRun(run, now, { name: "RescuedTooOften", message, stack: "" });
+}
+
+/** The outcome of one of its tasks is something that no database takes. */
+export function failUnstorableRun(run: ActiveRun, now: number, cause: Error): RunStep {
+  const message = `OUTCOME_NOT_STORABLE: what a task of this run left behind cannot be stored: ${cause.message}`;
+  return failRun(run, now, { name: "OutcomeNotStorable", message, stack: "" });
+}
+
+/** Ends a run as failed, and its tasks that have begun. */
+function failRun(run: ActiveRun, now: number, error: TaskError): RunStep {
+  const begun = run.tasks.flatMap((task, index) => (task.try > 0 && !isFinal(task.state) ? [index] : []));
+  const tasks = new Map(begun.map((index) => [index, { ...run.tasks[index]!, state: "failed" as const, fence: null, isRecorded: true }]));
+  return finish(run, tasks, { now, error: error.message, taskError: error });
 }
 
 export const NO_OUTCOME: TaskOutcome = {

@@ -143,7 +143,6 @@ export class GroupCommitter implements Committer {
       return [...failed, ...this.#commit(batch.slice(half))];
     }
     this.#log.error("a commit failed", { work: only.work.kind, error: error.message });
-    if (!isRefusable(only)) return [only];
     only.reject(error);
     return [];
   }

@@ -4,12 +4,13 @@ import type { DagVersion, Definitions } from "../domain/definitions.ts";
 import { activateRun } from "../domain/adopt-run.ts";
 import type { Executor, ExecutorListener, LossReason, TryResult } from "../domain/executor.ts";
 import type { Log } from "../domain/log.ts";
-import type { ActiveRun } from "../domain/run.ts";
+import type { ActiveRun, ActiveTask } from "../domain/run.ts";
 import {
   applyStep,
   beginRun,
   dispatchTask,
   endTask,
+  failUnstorableRun,
   giveUpRun,
   loseTask,
   MAX_RESCUES,
@@ -133,7 +134,8 @@ export class Scheduler implements Service, ExecutorListener {
     if (!this.#inFlight.has(ref.fence)) return;
     const { runId, taskIndex, mapIndex, try: number } = ref;
     const logs = [{ taskIndex, mapIndex, try: number, seq, chunk }];
-    void this.#options.committer.write({ runId, run: null, taskInstances: [], tries: [], logs, outletEvents: [], outbox: [] });
+    const writes = { runId, run: null, taskInstances: [], tries: [], logs, outletEvents: [], outbox: [] };
+    this.#options.committer.write(writes).catch((error: Error) => this.#options.log.warn("lines of a task's log were dropped", { error }));
   }
 
   onResult(ref: TryRef, result: TryResult, acknowledge: () => void): void {
@@ -203,13 +205,33 @@ export class Scheduler implements Service, ExecutorListener {
     const isStored = hasRows(step);
     if (isStored) {
       this.#unstored.set(run, (this.#unstored.get(run) ?? 0) + 1);
-      await this.#options.committer.write(step.writes);
+      try {
+        await this.#options.committer.write(step.writes);
+      } catch (error) {
+        await this.#failUnstorable(run, step, error as Error);
+        return;
+      }
     }
     for (const index of step.ready) this.#enqueue(run, index);
     if (step.retry !== null) this.#retryAt(run, run.tasks[step.retry]!.dueAt!);
     if (isStored) this.#markStored(run);
     if (isOver) this.#end(run);
     else this.#evictIfWaiting(run);
+    this.#pump();
+  }
+
+  /** What a task reported can be nothing that a database takes: that run ends, the others never notice. */
+  async #failUnstorable(run: ActiveRun, { tasks }: RunStep, error: Error): Promise<void> {
+    const { committer, clock, log } = this.#options;
+    log.error("the outcome of a task cannot be stored: its run fails", { run: run.id, error: error.message });
+    for (const index of tasks.keys()) run.tasks[index] = forgetOutcome(run.tasks[index]!);
+    run.startedAt = null;
+    for (const [fence, ready] of this.#inFlight) if (ready.run === run) this.#inFlight.delete(fence);
+    const step = failUnstorableRun(run, clock.now(), error);
+    applyStep(run, step);
+    await committer.write(step.writes).catch(() => log.error("nor can its failure: it is tried again at the next start", { run: run.id }));
+    this.#markStored(run);
+    this.#end(run);
     this.#pump();
   }
 
@@ -287,6 +309,7 @@ export class Scheduler implements Service, ExecutorListener {
   }
 
   #dispatch({ run, index }: ReadyTask): void {
+    if (run.state === "failed") return;
     const fence = `${this.#options.ownerId}:${this.#nextFence++}`;
     const now = this.#options.clock.now();
     run.tasks[index] = dispatchTask(run.tasks[index]!, fence, now);
@@ -330,11 +353,15 @@ export class Scheduler implements Service, ExecutorListener {
     });
     const now = this.#options.clock.now();
     for (const { run, index } of this.#inFlight.values()) run.tasks[index] = { ...run.tasks[index]!, state: "queued" };
-    for (const { run, index } of this.#inFlight.values()) void this.#options.committer.write(recordRunning(run, [index], now).writes);
+    for (const { run, index } of this.#inFlight.values()) void this.#commit(run, recordRunning(run, [index], now));
   }
 }
 
 function hasRows({ writes }: RunStep): boolean {
   const { run, taskInstances, logs, tries } = writes;
   return run !== null || taskInstances.length > 0 || logs.length > 0 || tries.length > 0;
+}
+
+function forgetOutcome(task: ActiveTask): ActiveTask {
+  return { ...task, state: task.try > 0 ? "running" : null, startedAt: null, dueAt: null, value: null };
 }

@@ -49,7 +49,7 @@ export class SqliteBatchWriter implements BatchWriter {
       this.sources.forget();
       // A full disk has rolled back by itself.
       if (this.#db.inTransaction) this.#rollback.run();
-      throw isUnavailable(error) ? new StoreUnavailable((error as Error).message, { cause: error }) : error;
+      throw this.#isUnavailable(error) ? new StoreUnavailable((error as Error).message, { cause: error }) : error;
     }
   }
 
@@ -79,10 +79,10 @@ export class SqliteBatchWriter implements BatchWriter {
     runs.push(run);
     return run;
   }
-}
 
-/** What another batch would meet as well. */
-function isUnavailable(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" && /^SQLITE_(FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN|NOMEM|CORRUPT|NOTADB)/.test(code);
+  /** Another batch would meet it as well: anything that is not about what this one holds. */
+  #isUnavailable(error: unknown): boolean {
+    const { code } = error as { code?: unknown };
+    return !this.#db.open || (typeof code === "string" && !/^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH|RANGE|ERROR)/.test(code));
+  }
 }
