@@ -243,6 +243,37 @@ test("a connection is given to the task that asks, masked in what it leaves behi
   assert.doesNotMatch(readLog(engine, run.id), /s3cr3t/);
 });
 
+test("a value that looks like a number or a word of the log's own spoils neither results nor logs", async (t) => {
+  const engine = await startEngine(t, {
+    environment: {
+      MILLRACE_VAR_LIMIT: "100",
+      MILLRACE_VAR_FLAG: "true",
+      MILLRACE_VAR_LEVEL: "info",
+      MILLRACE_VAR_START: String(Date.now()).slice(0, 4),
+    },
+    files: {
+      "vars.ts": dag(
+        "vars",
+        `const t = dag.task("t", async ({ variable, log }) => {
+           const limit = await variable("limit");
+           for (const key of ["flag", "level", "start"]) await variable(key);
+           log.info("limit " + limit, { limit, at: 1001, [limit]: [limit] });
+           return { limit: Number(limit), text: "limit " + limit, isOn: true, [limit]: "a" };
+         });
+         dag.task("below", { needs: { t } }, ({ t }) => t.limit + 1);`,
+      ),
+    },
+  });
+  const run = await engine.run("vars");
+  assert.deepEqual(
+    run.tasks.map(({ value }) => value),
+    [{ limit: 100, text: "limit ***", isOn: true, "***": "a" }, 101],
+  );
+  const line = JSON.parse(readLog(engine, run.id)) as { t: number; level: string; msg: string; fields: unknown };
+  assert.equal(typeof line.t, "number");
+  assert.deepEqual({ ...line, t: 0 }, { t: 0, level: "info", msg: "limit ***", fields: { limit: "***", at: 1001, "***": ["***"] } });
+});
+
 test("a task that asks for an unknown connection or variable fails at the author's line", async (t) => {
   const body = (ask: string): string => `dag.task("t", async ({ connection, variable }) => {\n  await ${ask};\n});`;
   const engine = await startEngine(t, {

@@ -18,4 +18,16 @@ export class SecretMask {
     for (const secret of this.#secrets) masked = masked.replaceAll(secret, MASK);
     return masked;
   }
+
+  /** Its strings and property names: what is masked is JSON still, also where a secret is `100` or `true`. */
+  applyToJson(json: string): string {
+    if (![...this.#secrets].some((secret) => json.includes(secret))) return json;
+    return JSON.stringify(JSON.parse(json), (_key, value: unknown) => this.#maskValue(value));
+  }
+
+  #maskValue(value: unknown): unknown {
+    if (typeof value === "string") return this.apply(value);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, field]) => [this.apply(name), field]));
+  }
 }

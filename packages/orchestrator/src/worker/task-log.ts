@@ -1,7 +1,10 @@
 import type { SecretMask } from "./secret-mask.ts";
+import { now } from "./worker-clock.ts";
 
 const MAX_CHUNK_BYTES = 64 * 1024;
 const FLUSH_MS = 1_000;
+/** A longer message is cut, and fields beside it are left out: a log is read line by line. */
+const MAX_LINE_LENGTH = 32 * 1024;
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
@@ -22,9 +25,7 @@ export class TaskLog {
 
   add(level: LogLevel, message: string, fields?: object, stream?: "stdout" | "stderr"): void {
     if (this.#isClosed) return;
-    const line = this.#mask.apply(
-      `${encodeLine({ t: Date.now(), level, msg: message, ...(fields && { fields }), ...(stream && { stream }) })}\n`,
-    );
+    const line = `${this.#encode({ t: now(), level, msg: this.#mask.apply(message), ...(stream && { stream }) }, fields)}\n`;
     this.#lines.push(line);
     this.#bytes += Buffer.byteLength(line);
     if (this.#bytes >= MAX_CHUNK_BYTES) this.#flush();
@@ -35,6 +36,13 @@ export class TaskLog {
   close(): { readonly seq: number; readonly chunk: Uint8Array } {
     this.#isClosed = true;
     return this.#take();
+  }
+
+  #encode(line: Line, fields: object | undefined): string {
+    const head = JSON.stringify(line);
+    const json = encodeFields(fields);
+    const encoded = json === undefined ? head : `${head.slice(0, -1)},"fields":${this.#mask.applyToJson(json)}}`;
+    return encoded.length <= MAX_LINE_LENGTH ? encoded : cut(line, encoded.length);
   }
 
   #flush(): void {
@@ -54,16 +62,22 @@ export class TaskLog {
   }
 }
 
-function encodeLine(line: {
+interface Line {
   readonly t: number;
   readonly level: LogLevel;
   readonly msg: string;
-  readonly fields?: object;
-  readonly stream?: string;
-}): string {
+  readonly stream?: "stdout" | "stderr";
+}
+
+function cut(line: Line, length: number): string {
+  return JSON.stringify({ ...line, msg: line.msg.slice(0, MAX_LINE_LENGTH / 2), fields: { cut: `the line had ${length} characters` } });
+}
+
+/** JSON, whatever the fields are; undefined where there are none. */
+function encodeFields(fields: object | undefined): string | undefined {
   try {
-    return JSON.stringify(line, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value));
+    return JSON.stringify(fields, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value));
   } catch (error) {
-    return JSON.stringify({ ...line, fields: { unserializable: (error as Error).message } });
+    return JSON.stringify({ unserializable: (error as Error).message });
   }
 }

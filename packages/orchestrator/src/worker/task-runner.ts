@@ -7,6 +7,7 @@ import { type Dispatch, prepareTask } from "./prepared-task.ts";
 import { SecretMask } from "./secret-mask.ts";
 import { TaskLog } from "./task-log.ts";
 import { ValueRequests } from "./value-requests.ts";
+import { now } from "./worker-clock.ts";
 
 /** Of a result with all it publishes and emits: it is held in memory here, in the server and by each task that needs it. */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
@@ -55,11 +56,11 @@ export class TaskRunner {
     this.#running.set(ref.fence, { abort });
     const mask = new SecretMask();
     const log = new TaskLog(mask, (seq, chunk) => this.#send({ type: "log", ref, seq }, [chunk]));
-    let startedAt = Date.now();
+    let startedAt = now();
     try {
       const dag = await this.#bundles.find(dispatch.bundle, dispatch.source, dispatch.dagId);
       const task = await prepareTask({ dispatch, tail, dag, log, mask, values: this.#values, signal: abort.signal });
-      startedAt = Date.now();
+      startedAt = now();
       this.#send({ type: "started", ref, at: startedAt });
       // Frames go out at the end of this turn: a function that never gives the event loop back must not keep this one here.
       await new Promise<void>((resolve) => process.nextTick(resolve));
@@ -90,7 +91,7 @@ export class TaskRunner {
 
   #report(ref: TryRef, result: Result): void {
     const { seq, chunk } = result.log.close();
-    const value = result.value === null ? null : Buffer.from(result.mask.apply(result.value));
+    const value = result.value === null ? null : Buffer.from(result.mask.applyToJson(result.value));
     const parts = [
       ...(value === null ? [] : [value]),
       chunk,
@@ -103,7 +104,7 @@ export class TaskRunner {
         ref,
         outcome: result.outcome,
         startedAt: result.startedAt,
-        endedAt: Date.now(),
+        endedAt: now(),
         error: result.error,
         valueBytes: value === null ? -1 : value.byteLength,
         logBytes: chunk.byteLength,
