@@ -1,3 +1,4 @@
+import { format } from "node:util";
 import type { SecretMask } from "./secret-mask.ts";
 import { now } from "./worker-clock.ts";
 
@@ -25,7 +26,9 @@ export class TaskLog {
 
   add(level: LogLevel, message: string, fields?: object, stream?: "stdout" | "stderr"): void {
     if (this.#isClosed) return;
-    const line = `${this.#encode({ t: now(), level, msg: this.#mask.apply(message), ...(stream && { stream }) }, fields)}\n`;
+    // A task in JavaScript may log anything as its message.
+    const msg = this.#mask.apply(typeof message === "string" ? message : format(message));
+    const line = `${this.#encode({ t: now(), level, msg, ...(stream && { stream }) }, fields)}\n`;
     this.#lines.push(line);
     this.#bytes += Buffer.byteLength(line);
     if (this.#bytes >= MAX_CHUNK_BYTES) this.#flush();
