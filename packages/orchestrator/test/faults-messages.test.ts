@@ -5,6 +5,7 @@ import { eventually, sharedFauxqs, sharedKafka, skipWithout } from "@millrace/te
 import type { Database } from "better-sqlite3";
 import { openSqliteReader } from "../src/metadata-db/sqlite/reader/open-sqlite-reader.ts";
 import { toAssetEvent } from "../src/api/resources/asset-event-resource.ts";
+import { prepareEntry } from "../src/domain/ingest.ts";
 import { startEngine } from "./engine-harness.ts";
 
 const count = (db: Database, table: string, where = "1"): unknown =>
@@ -79,6 +80,22 @@ test("hostile messages on SQS, with as many attributes as it allows", async (t) 
   for (const body of bodies) await sqs.send(queue, [{ body, attributes }]);
   await checkAll(engine.db, bodies.length);
   assert.deepEqual(engine.warnings, []);
+});
+
+test("a message from a clock in nanoseconds, or from no clock at all, is an event without a time of sending", () => {
+  const asset = { id: 1, name: "a", snapshot: {} as never, check: null, subscribers: [] };
+  const trigger = { id: 1, snapshot: {} as never, defaultGroup: "g", assets: [asset] };
+  const sentAt = (at: number | null): number | null =>
+    prepareEntry({ identity: null, value: Buffer.from("1"), key: null, headers: [], sentAt: at, attributes: {} }, trigger).events[0]!
+      .sentAt;
+  assert.deepEqual([1.79e18, Number.NaN, Number.POSITIVE_INFINITY, null, 0, 1_790_000_000_000].map(sentAt), [
+    null,
+    null,
+    null,
+    null,
+    0,
+    1.79e12,
+  ]);
 });
 
 /** Each message is decided for both assets, and every run that began has ended. */

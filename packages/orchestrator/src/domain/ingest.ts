@@ -96,12 +96,20 @@ export function prepareEntry(message: TriggerMessage, trigger: TriggerEntry): In
         headers: headerBytes,
         extra: null,
         partitionKey: null,
-        sentAt: message.sentAt,
+        sentAt: toInstant(message.sentAt),
         decisions: decide(asset, scope),
       });
     }
   }
   return { ...identify(message), value: message.value, key: message.key, headers: headerBytes, events, deadLetters };
+}
+
+/** The last instant that a Date can hold. */
+const MAX_INSTANT = 8.64e15;
+
+/** A sender's clock may say anything, as in nanoseconds: what is no instant is none. */
+function toInstant(sentAt: number | null): number | null {
+  return sentAt !== null && Math.abs(sentAt) <= MAX_INSTANT ? sentAt : null;
 }
 
 type Identity = Pick<IngestEntry, "source" | "position" | "seen" | "messageId">;
