@@ -257,6 +257,7 @@ test("a value that looks like a number or a word of the log's own spoils neither
         `const t = dag.task("t", async ({ variable, log }) => {
            const limit = await variable("limit");
            for (const key of ["flag", "level", "start"]) await variable(key);
+           log.info({ limit: 7n });
            log.info("limit " + limit, { limit, at: 1001, [limit]: [limit] });
            return { limit: Number(limit), text: "limit " + limit, isOn: true, [limit]: "a" };
          });
@@ -269,7 +270,9 @@ test("a value that looks like a number or a word of the log's own spoils neither
     run.tasks.map(({ value }) => value),
     [{ limit: 100, text: "limit ***", isOn: true, "***": "a" }, 101],
   );
-  const line = JSON.parse(readLog(engine, run.id)) as { t: number; level: string; msg: string; fields: unknown };
+  const [first, second] = readLog(engine, run.id).trim().split("\n");
+  assert.equal(JSON.parse(first!).msg, "{ limit: 7n }");
+  const line = JSON.parse(second!) as { t: number; level: string; msg: string; fields: unknown };
   assert.equal(typeof line.t, "number");
   assert.deepEqual({ ...line, t: 0 }, { t: 0, level: "info", msg: "limit ***", fields: { limit: "***", at: 1001, "***": ["***"] } });
 });
