@@ -23,7 +23,7 @@ export class EnvironmentConnections implements Connections {
     const name = names.find((candidate) => this.#env[candidate]);
     if (name === undefined) {
       throw new MillraceError("CONNECTION_NOT_FOUND", `connection '${id}': expected it in ${names.join(" or ")}, neither is set`, {
-        hint: `set ${names[0]} to JSON like {"conn_type": "aws", "login": "…", "password": "…"}, or to a URI like aws://LOGIN:PASSWORD@`,
+        hint: `set ${names[0]} to JSON like {"conn_type": "aws", "login": "…", "password": "…"}, or to a URI`,
       });
     }
     return parseConnection(id, name, this.#env[name]!.trim());
