@@ -59,8 +59,7 @@ export class KafkaTestClient {
   async read(topic: string): Promise<KafkaReadRecord[]> {
     const consumer = new Consumer({ ...this.#options, groupId: `test-read-${randomUUID()}` });
     try {
-      const missing = await countRecords(consumer, topic);
-      const records = missing === 0 ? [] : await readRecords(consumer, topic, missing);
+      const records = await readRecords(consumer, topic, await endsOf(consumer, topic));
       return records.sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset));
     } finally {
       await consumer.close(true);
@@ -99,21 +98,24 @@ function toMessage(topic: string, record: KafkaTestRecord): Parameters<Producer[
   };
 }
 
-async function countRecords(consumer: Consumer, topic: string): Promise<number> {
-  const sum = (offsets: readonly bigint[] | undefined): number => Number((offsets ?? []).reduce((total, offset) => total + offset, 0n));
-  const latest = await consumer.listOffsets({ topics: [topic], timestamp: -1n });
-  const earliest = await consumer.listOffsets({ topics: [topic], timestamp: -2n });
-  return sum(latest.get(topic)) - sum(earliest.get(topic));
+/** The end of each partition that is not empty. */
+async function endsOf(consumer: Consumer, topic: string): Promise<Map<number, bigint>> {
+  const latest = (await consumer.listOffsets({ topics: [topic], timestamp: -1n })).get(topic) ?? [];
+  const earliest = (await consumer.listOffsets({ topics: [topic], timestamp: -2n })).get(topic) ?? [];
+  return new Map([...latest.entries()].filter(([partition, end]) => end > (earliest[partition] ?? 0n)));
 }
 
-async function readRecords(consumer: Consumer, topic: string, count: number): Promise<KafkaReadRecord[]> {
-  const stream = await consumer.consume({ topics: [topic], mode: "earliest", autocommit: false, maxWaitTime: 100 });
+/** Reads up to the ends, not a number of records: retention may remove some meanwhile. */
+async function readRecords(consumer: Consumer, topic: string, ends: Map<number, bigint>): Promise<KafkaReadRecord[]> {
   const records: KafkaReadRecord[] = [];
+  if (ends.size === 0) return records;
+  const stream = await consumer.consume({ topics: [topic], mode: "earliest", autocommit: false, maxWaitTime: 100 });
   for await (const message of stream) {
     const headers = Object.fromEntries(message.headerEntries.map(([key, value]) => [String(key), String(value)]));
     const { value, key, partition, offset } = message;
     records.push({ value: value ?? null, key: key ?? null, headers, partition, offset });
-    if (records.length >= count) break;
+    if (offset + 1n >= (ends.get(partition) ?? 0n)) ends.delete(partition);
+    if (ends.size === 0) break;
   }
   return records;
 }
