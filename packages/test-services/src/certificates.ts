@@ -11,6 +11,7 @@ export interface Certificates {
   readonly ca: string;
   /** An authority that signed nothing. */
   readonly otherCa: string;
+  readonly otherCaKey: string;
   /** Key and certificate for the name `localhost`, and for no address. */
   readonly server: string;
   readonly clientCertificate: string;
@@ -38,6 +39,7 @@ export async function makeCertificates(dir: string): Promise<Certificates> {
   return {
     ca: file("ca.pem"),
     otherCa: file("other-ca.pem"),
+    otherCaKey: file("other-ca.key"),
     server: file("server.pem"),
     clientCertificate: file("client.crt"),
     clientKey: file("client.key"),
