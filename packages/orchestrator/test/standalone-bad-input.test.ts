@@ -202,7 +202,7 @@ test("SQS: an unknown queue, bad connections and an unparsable payload; another 
   const expected: Readonly<Record<string, RegExp>> = {
     gone: /QUEUE_NOT_FOUND: the queue "\S+no-such-queue" does not exist: create it, or correct/,
     typed: /CONNECTION_INVALID: connection 'postgres': expected conn_type 'aws' or 'sqs' for sqs, got 'postgres'/,
-    secretless: /CREDENTIALS_MISSING: expected AWS credentials for the queue \S+, got none: set login and password/,
+    secretless: /CREDENTIALS_MISSING: expected AWS credentials for the queue \S+, got none \([^)]*\): set login and password/,
     missing: /CONNECTION_NOT_FOUND: connection 'nowhere': expected it in MILLRACE_CONN_NOWHERE or AIRFLOW_CONN_NOWHERE/,
   };
   for (const [id, message] of Object.entries(expected)) {
