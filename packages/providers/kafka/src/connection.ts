@@ -1,98 +1,66 @@
-import { readFileSync } from "node:fs";
-import type { BaseOptions, SASLMechanismValue } from "@platformatic/kafka";
-import { TriggerError, type Connection } from "@millrace/sdk/provider";
+import { isIP } from "node:net";
+import type { BaseOptions } from "@platformatic/kafka";
+import { warnOfUnknownExtra, type Connection, type ProviderLog } from "@millrace/sdk/provider";
+import { choiceOf, invalid, KNOWN_EXTRA, textOf } from "./extra.ts";
+import { saslOf } from "./sasl.ts";
+import { tlsOf } from "./tls.ts";
 
 /** How to reach a cluster, from a connection in librdkafka's words. */
-export type ClientOptions = Pick<BaseOptions, "clientId" | "bootstrapBrokers" | "sasl" | "tls" | "connectTimeout" | "timeout">;
+export type ClientOptions = Pick<
+  BaseOptions,
+  "clientId" | "bootstrapBrokers" | "sasl" | "tls" | "tlsServerName" | "connectTimeout" | "timeout"
+>;
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Above the longest fetch. */
 const REQUEST_TIMEOUT_MS = 15_000;
-const PROTOCOLS = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
-const MECHANISMS: readonly SASLMechanismValue[] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+const DEFAULT_PORT = 9092;
+const PROTOCOLS = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] as const;
+const EARLIEST = ["earliest", "smallest", "beginning"];
+const LATEST = ["latest", "largest", "end"];
+/** A host or an IPv6 address in brackets, and a port. */
+const SERVER = /^(?<host>\[[0-9a-fA-F:.]+\]|[^\s:/,]+)(?::(?<port>\d{1,5}))?$/;
 
-/** @throws {TriggerError} CONNECTION_INVALID */
-export function clientOptionsOf(connection: Connection): ClientOptions {
-  const protocol = securityProtocolOf(connection);
+/** Warns of keys that are not used. @throws {TriggerError} CONNECTION_INVALID */
+export function clientOptionsOf(connection: Connection, log: ProviderLog): ClientOptions {
+  warnOfUnknownExtra(connection, KNOWN_EXTRA, log);
+  const protocol = choiceOf(connection, "security.protocol", PROTOCOLS) ?? "PLAINTEXT";
+  const servers = bootstrapServersOf(connection);
   return {
     clientId: textOf(connection, "client.id") ?? "millrace",
-    bootstrapBrokers: bootstrapServersOf(connection),
+    bootstrapBrokers: servers,
     connectTimeout: CONNECT_TIMEOUT_MS,
     timeout: REQUEST_TIMEOUT_MS,
     ...(protocol.startsWith("SASL_") ? { sasl: saslOf(connection) } : {}),
-    ...(protocol.endsWith("SSL") ? { tls: tlsOf(connection) } : {}),
+    // Brokers behind one address are told apart by the name that is asked for; TLS knows no addresses as names.
+    ...(protocol.endsWith("SSL") ? { tls: tlsOf(connection), tlsServerName: !servers.some(isAddress) } : {}),
   };
 }
 
-/** The connection's `group.id`. */
+/** The connection's `group.id`. @throws {TriggerError} CONNECTION_INVALID */
 export function groupOf(connection: Connection): string | null {
   return textOf(connection, "group.id");
 }
 
 /** The connection's `auto.offset.reset`. @throws {TriggerError} CONNECTION_INVALID */
 export function startOf(connection: Connection): "earliest" | "latest" | null {
-  const reset = textOf(connection, "auto.offset.reset");
+  const reset = choiceOf(connection, "auto.offset.reset", [...EARLIEST, ...LATEST]);
   if (reset === null) return null;
-  if (["earliest", "smallest", "beginning"].includes(reset)) return "earliest";
-  if (["latest", "largest", "end"].includes(reset)) return "latest";
-  throw invalid(connection, "auto.offset.reset", "earliest or latest", reset);
+  return EARLIEST.includes(reset) ? "earliest" : "latest";
 }
 
 function bootstrapServersOf(connection: Connection): string[] {
-  const servers = textOf(connection, "bootstrap.servers") ?? textOf(connection, "metadata.broker.list");
-  if (servers !== null) return servers.split(",").map((server) => server.trim());
-  if (connection.host) return [`${connection.host}:${connection.port ?? 9092}`];
-  throw invalid(connection, "bootstrap.servers", 'addresses such as "host:9092"', undefined);
+  const given = textOf(connection, "bootstrap.servers") ?? textOf(connection, "metadata.broker.list");
+  const servers = given ?? (connection.host ? `${connection.host}:${connection.port ?? DEFAULT_PORT}` : null);
+  const expected = 'addresses such as "host:9092,other:9092"';
+  if (servers === null) throw invalid(connection, "bootstrap.servers", expected);
+  return servers.split(",").map((server) => {
+    const { host, port = DEFAULT_PORT } = SERVER.exec(server.trim())?.groups ?? {};
+    if (host === undefined || Number(port) > 65_535) throw invalid(connection, "bootstrap.servers", expected, { got: `"${servers}"` });
+    return `${host}:${port}`;
+  });
 }
 
-function securityProtocolOf(connection: Connection): string {
-  const given = textOf(connection, "security.protocol");
-  const protocol = given?.toUpperCase() ?? "PLAINTEXT";
-  if (!PROTOCOLS.includes(protocol)) throw invalid(connection, "security.protocol", PROTOCOLS.join(", "), given);
-  return protocol;
-}
-
-function saslOf(connection: Connection): NonNullable<BaseOptions["sasl"]> {
-  const given = textOf(connection, "sasl.mechanism") ?? textOf(connection, "sasl.mechanisms") ?? "PLAIN";
-  const mechanism = MECHANISMS.find((known) => known === given.toUpperCase());
-  if (mechanism === undefined) throw invalid(connection, "sasl.mechanism", MECHANISMS.join(", "), given);
-  const username = textOf(connection, "sasl.username") ?? connection.login;
-  const password = textOf(connection, "sasl.password") ?? connection.password;
-  if (!username) throw invalid(connection, "sasl.username", "a user name", username);
-  if (!password) throw invalid(connection, "sasl.password", "a password", undefined);
-  return { mechanism, username, password };
-}
-
-function tlsOf(connection: Connection): NonNullable<BaseOptions["tls"]> {
-  const pem = (name: string): string | null => textOf(connection, `ssl.${name}.pem`) ?? fileOf(connection, `ssl.${name}.location`);
-  const [ca, cert, key] = [pem("ca"), pem("certificate"), pem("key")];
-  const passphrase = textOf(connection, "ssl.key.password");
-  return {
-    ...(ca === null ? {} : { ca }),
-    ...(cert === null ? {} : { cert }),
-    ...(key === null ? {} : { key }),
-    ...(passphrase === null ? {} : { passphrase }),
-    ...(textOf(connection, "enable.ssl.certificate.verification") === "false" ? { rejectUnauthorized: false } : {}),
-  };
-}
-
-function fileOf(connection: Connection, key: string): string | null {
-  const path = textOf(connection, key);
-  if (path === null) return null;
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw invalid(connection, key, "a file that can be read", path, error);
-  }
-}
-
-function textOf(connection: Connection, key: string): string | null {
-  const value = connection.extra[key];
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
-  return typeof value === "string" && value !== "" ? value : null;
-}
-
-function invalid(connection: Connection, key: string, expected: string, got: string | null | undefined, cause?: unknown): TriggerError {
-  const message = `expected "${key}" in the extra of connection "${connection.id}" to be ${expected}, got ${got == null ? "none" : `"${got}"`}`;
-  return new TriggerError("CONNECTION_INVALID", `${message}: correct MILLRACE_CONN_${connection.id.toUpperCase()}`, { cause });
+function isAddress(server: string): boolean {
+  return server.startsWith("[") || isIP(server.replace(/:\d+$/, "")) !== 0;
 }

@@ -22,7 +22,7 @@ export class KafkaPublisher implements Publisher {
   readonly #producer: Producer;
 
   constructor(connection: Connection, log: ProviderLog) {
-    this.#options = clientOptionsOf(connection);
+    this.#options = clientOptionsOf(connection, log);
     this.#producer = new Producer({ ...this.#options, idempotent: true, retries: 3, retryDelay: 250 });
     this.#producer.on("error", (error: Error) => log.debug("the Kafka client reported an error", { error }));
   }

@@ -15,7 +15,7 @@ export async function openKafkaTrigger(
   context: OpenTriggerContext,
 ): Promise<TriggerStream> {
   context.onState("connecting");
-  const options = clientOptionsOf(connection);
+  const options = clientOptionsOf(connection, context.log);
   const subscription: Subscription = {
     topics: params.topics,
     group: params.groupId ?? groupOf(connection) ?? context.defaultGroup,
