@@ -75,6 +75,7 @@ test("the README's DAG alerts as it says", (t) => {
 function commandsOf({ text }: MarkdownBlock): readonly string[] {
   return text
     .replaceAll("\\\n", " ")
+    .replaceAll(/='[^']*'/g, (value) => value.replaceAll("\n", " "))
     .split(/\n|&&/)
     .map((line) => line.trim().replace(/^([A-Z_]+=\S+ +)+/, ""))
     .filter((line) => line !== "" && !line.startsWith("#"));
