@@ -234,6 +234,7 @@ export class LocalExecutor implements Executor {
   }
 
   #checkHealth(worker: LocalWorker, { blockedMs, rssBytes }: Extract<WorkerFrame, { type: "heartbeat" }>): void {
+    worker.sendAcknowledgements();
     const wasBlocked = worker.blockedMs > 0;
     worker.blockedMs = blockedMs > BLOCKED_MS ? blockedMs : 0;
     if (worker.blockedMs > 0 && !wasBlocked) {

@@ -42,7 +42,7 @@ export class LocalWorker {
   #channel: FrameChannel<ServerFrame, WorkerFrame> | null = null;
   #socket: Socket | null = null;
   #waiting: TaskDispatch[] = [];
-  #acknowledged: TryRef[] = [];
+  #acknowledged: string[] = [];
 
   constructor(options: LocalWorkerOptions) {
     this.#options = options;
@@ -76,7 +76,10 @@ export class LocalWorker {
     this.tries.set(dispatch.ref.fence, { dispatch, startedAt: null, isTimedOut: false, cancelTimer: () => undefined });
     this.bundles.add(dispatch.header.bundle);
     if (this.#channel === null) this.#waiting.push(dispatch);
-    else this.#channel.send(dispatch.header, dispatch.tail);
+    else {
+      this.sendAcknowledgements();
+      this.#channel.send(dispatch.header, dispatch.tail);
+    }
   }
 
   started(ref: TryRef, at: number): void {
@@ -95,15 +98,16 @@ export class LocalWorker {
     return tried;
   }
 
+  /** Goes out with the next dispatch or heartbeat: a write of its own after each commit would cost as much as a dispatch. */
   acknowledge(ref: TryRef): void {
-    if (this.#acknowledged.length === 0) {
-      process.nextTick(() => {
-        const refs = this.#acknowledged;
-        this.#acknowledged = [];
-        this.#channel?.send({ type: "result_ack", refs });
-      });
-    }
-    this.#acknowledged.push(ref);
+    this.#acknowledged.push(ref.fence);
+  }
+
+  sendAcknowledgements(): void {
+    if (this.#acknowledged.length === 0) return;
+    const fences = this.#acknowledged;
+    this.#acknowledged = [];
+    this.send({ type: "result_ack", fences });
   }
 
   send(frame: ServerFrame): void {
