@@ -110,6 +110,7 @@ export class TriggerRunner {
     if (triggerKind === undefined)
       throw new MillraceError("TRIGGER_KIND_UNKNOWN", `expected a provider with the trigger kind "${kind}", got none`);
     const address = await this.#options.connections.get(connection);
+    this.#abort.signal.throwIfAborted();
     const opening = triggerKind.open(params, address, this.#context());
     const late = Promise.withResolvers<never>();
     const giveUp = (reason: unknown): void => late.reject(reason);

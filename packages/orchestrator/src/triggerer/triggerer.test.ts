@@ -266,6 +266,23 @@ test("a stop while a stream waits for room does not wait for it", async (t) => {
   await eventually(async () => assert.equal((await server.count(queue)).visible, 20));
 });
 
+test("a trigger that is stopped while its connection is looked up is not opened any more", async () => {
+  const { catalog, opened } = countingCatalog();
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Connection>();
+  const get = async (): Promise<Connection> => (asked.resolve(), answer.promise);
+  const triggerer = new Triggerer({ sink: new RecordingSink(), connections: { get }, catalog, clock: systemClock, log });
+  triggerer.setSubscriptions([
+    { triggerId: 1, kind: "sqs", connection: "c", params: { queueUrl: "http://127.0.0.1:1/0/q" }, defaultGroup: "g" },
+  ]);
+  await triggerer.start();
+  await asked.promise;
+  const stopped = triggerer.stop();
+  answer.resolve({ id: "c", connType: "aws", extra: {} });
+  await stopped;
+  assert.equal(opened(), 0);
+});
+
 test("a stop before a start, and twice, is harmless; a stopped triggerer stays stopped", async (t) => {
   const sink = new RecordingSink();
   const { triggerer, opened } = await makeTriggerer(t, sink);
