@@ -62,8 +62,7 @@ class ReaderConnection implements DatabaseConnection {
     return { rows: rows as Row[] };
   }
 
-  // oxlint-disable-next-line require-yield
-  async *streamQuery<Row>(): AsyncIterableIterator<QueryResult<Row>> {
+  streamQuery<Row>(): AsyncIterableIterator<QueryResult<Row>> {
     throw readOnly();
   }
 }
