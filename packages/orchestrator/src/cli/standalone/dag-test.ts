@@ -161,10 +161,13 @@ export class DagTest {
   #observe(scheduler: ExecutorListener): ExecutorListener {
     return {
       onLog: (ref, seq, chunk) => scheduler.onLog(ref, seq, chunk),
-      onResult: (ref, result, acknowledge) => scheduler.onResult(ref, result, acknowledge),
+      onResult: (ref, result, acknowledge) => {
+        this.#report?.started(ref);
+        scheduler.onResult(ref, result, acknowledge);
+      },
       onRoom: () => scheduler.onRoom(),
       onStarted: (ref, at) => {
-        this.#report?.started(ref.taskIndex, ref.try);
+        this.#report?.started(ref);
         scheduler.onStarted(ref, at);
       },
       onLost: (ref, reason) => {
