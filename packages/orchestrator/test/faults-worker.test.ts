@@ -61,7 +61,7 @@ test("a task that never gives the event loop back holds up its neighbours for a 
     const header = { type: "dispatch", ref, bundle, source: join(folder, "d.ts"), dagId: "d", taskId, run, pattern: "manual" } as const;
     const task: TaskDispatch = {
       ref,
-      header: { ...header, events: [], needs: [], paramsBytes: -1, hasTimeout: false },
+      header: { ...header, events: [], needs: [], paramsBytes: -1 },
       tail: [],
       isolation,
       timeoutMs: null,

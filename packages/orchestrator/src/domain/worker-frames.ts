@@ -43,8 +43,6 @@ export type ServerFrame =
       /** [need name, length of its JSON in the tail], after the events; then params. */
       readonly needs: readonly (readonly [string, number])[];
       readonly paramsBytes: number;
-      /** Its start is told before the function is called; otherwise within 100 ms, if it still runs then. */
-      readonly hasTimeout: boolean;
     }
   | { readonly type: "cancel"; readonly ref: TryRef; readonly reason: "timeout" | "stop" }
   /** By their fences. */

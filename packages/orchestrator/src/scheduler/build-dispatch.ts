@@ -29,7 +29,6 @@ export function buildDispatch(run: ActiveRun, index: number, bundlesFolder: stri
     events,
     needs,
     paramsBytes: run.params?.byteLength ?? -1,
-    hasTimeout: spec.timeoutMs !== null,
   } as const;
   return { ref, header, tail, isolation: task.isIsolated ? "process" : spec.isolation, timeoutMs: spec.timeoutMs };
 }

@@ -11,13 +11,10 @@ export interface HeartbeatData {
 }
 
 /** Heartbeats come from a thread, so that they go on, and tell, while a task blocks the event loop. */
-export function startHeartbeat(options: WorkerOptions, onTurn: () => void): Worker {
+export function startHeartbeat(options: WorkerOptions): Worker {
   const turns = new SharedArrayBuffer(4);
   const view = new Int32Array(turns);
-  setInterval(() => {
-    Atomics.add(view, 0, 1);
-    onTurn();
-  }, TURN_MS);
+  setInterval(() => Atomics.add(view, 0, 1), TURN_MS);
   const workerData: HeartbeatData = { options, pid: process.pid, turns };
   return new Worker(new URL("./heartbeat-thread.ts", import.meta.url), { workerData });
 }

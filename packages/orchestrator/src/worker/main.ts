@@ -20,7 +20,7 @@ captureUncaughtErrors();
 socket.on("connect", () => {
   const { slots, token, version } = options;
   channel.send({ type: "hello", protocol: WORKER_PROTOCOL, version, slots, token, pid: process.pid, role: "worker" });
-  startHeartbeat(options, () => runner.announceStarts());
+  startHeartbeat(options);
 });
 socket.on("data", (chunk: Buffer) => {
   for (const { header, tail } of channel.receive(chunk)) runner.receive(header, tail);

@@ -15,11 +15,7 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 export type SendFrame = (frame: WorkerFrame, tail?: readonly Uint8Array[]) => void;
 
 interface RunningTry {
-  readonly ref: TryRef;
   readonly abort: AbortController;
-  /** When its function was called; null before. */
-  startedAt: number | null;
-  isAnnounced: boolean;
 }
 
 /** Runs tries side by side. Nothing is kept after a report: a worker whose socket closes ends, and its tries are run again. */
@@ -54,23 +50,10 @@ export class TaskRunner {
     }
   }
 
-  /**
-   * Tells the server which tries have started since the last time. Most are over before that, and their result says
-   * it: a frame for each would cost a tenth of what a run costs.
-   */
-  announceStarts(): void {
-    for (const running of this.#running.values()) {
-      if (running.startedAt === null || running.isAnnounced) continue;
-      running.isAnnounced = true;
-      this.#send({ type: "started", ref: running.ref, at: running.startedAt });
-    }
-  }
-
   async #run(dispatch: Dispatch, tail: Buffer): Promise<void> {
     const { ref } = dispatch;
     const abort = new AbortController();
-    const running: RunningTry = { ref, abort, startedAt: null, isAnnounced: false };
-    this.#running.set(ref.fence, running);
+    this.#running.set(ref.fence, { abort });
     const mask = new SecretMask();
     const log = new TaskLog(mask, (seq, chunk) => this.#send({ type: "log", ref, seq }, [chunk]));
     let startedAt = now();
@@ -78,8 +61,9 @@ export class TaskRunner {
       const dag = await this.#bundles.find(dispatch.bundle, dispatch.source, dispatch.dagId);
       const task = await prepareTask({ dispatch, tail, dag, log, mask, values: this.#values, signal: abort.signal });
       startedAt = now();
-      running.startedAt = startedAt;
-      if (dispatch.hasTimeout) await this.#announceNow();
+      this.#send({ type: "started", ref, at: startedAt });
+      // Frames go out at the end of this turn: a function that never gives the event loop back must not keep this one here.
+      await new Promise<void>((resolve) => process.nextTick(resolve));
       const value = await callTask(`${dispatch.dagId}.${dispatch.taskId}`, log, () => task.run());
       const output = await task.finish(value);
       assertSize(output, dispatch.taskId);
@@ -89,12 +73,6 @@ export class TaskRunner {
     } finally {
       this.#running.delete(ref.fence);
     }
-  }
-
-  /** Frames go out at the end of this turn: a function that never gives the event loop back must not keep this one here. */
-  async #announceNow(): Promise<void> {
-    this.announceStarts();
-    await new Promise<void>((resolve) => process.nextTick(resolve));
   }
 
   #reportError(ref: TryRef, error: unknown, context: { startedAt: number; log: TaskLog; mask: SecretMask }): void {
