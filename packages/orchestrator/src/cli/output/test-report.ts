@@ -6,7 +6,6 @@ import type { Definitions } from "../../domain/definitions.ts";
 import type { NewAssetEvent, NewDeadLetter, PendingDecision } from "../../domain/ingest-unit.ts";
 import { readTaskInstanceState } from "../../domain/states.ts";
 import type { TaskError } from "../../domain/task-outcome.ts";
-import type { TryRef } from "../../domain/worker-frames.ts";
 import { formatCount, formatDuration } from "./format-value.ts";
 import { bold, colorState } from "./print.ts";
 
@@ -23,8 +22,6 @@ const MAX_VALUE_LENGTH = 2_000;
 export class TestReport {
   readonly #options: TestReportOptions;
   readonly #width: number;
-  /** Fences of the tries that have been told of. */
-  readonly #started = new Set<string>();
 
   constructor(options: TestReportOptions) {
     this.#options = options;
@@ -56,10 +53,7 @@ export class TestReport {
     this.#print(`decision: no event, it becomes a ${red("dead letter")}, ${reasonCode}: ${reason}`);
   }
 
-  /** A try that is over in no time is told to have started with its result, so this may come twice. */
-  started({ taskIndex, try: tryNumber, fence }: TryRef): void {
-    if (this.#started.has(fence)) return;
-    this.#started.add(fence);
+  started(taskIndex: number, tryNumber: number): void {
     this.#line(taskIndex, `${colorState("running")}${tryNumber > 1 ? `, try ${tryNumber}` : ""}`);
   }
 

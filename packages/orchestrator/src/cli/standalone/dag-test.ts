@@ -161,13 +161,10 @@ export class DagTest {
   #observe(scheduler: ExecutorListener): ExecutorListener {
     return {
       onLog: (ref, seq, chunk) => scheduler.onLog(ref, seq, chunk),
-      onResult: (ref, result, acknowledge) => {
-        this.#report?.started(ref);
-        scheduler.onResult(ref, result, acknowledge);
-      },
+      onResult: (ref, result, acknowledge) => scheduler.onResult(ref, result, acknowledge),
       onRoom: () => scheduler.onRoom(),
       onStarted: (ref, at) => {
-        this.#report?.started(ref);
+        this.#report?.started(ref.taskIndex, ref.try);
         scheduler.onStarted(ref, at);
       },
       onLost: (ref, reason) => {
