@@ -39,7 +39,7 @@ class HeldExecutor implements Executor {
 
   /** The first dispatch of a task, taken out. */
   take(taskId: string): TaskDispatch {
-    const at = this.dispatched.findIndex(({ header }) => header.taskId === taskId);
+    const at = this.dispatched.findIndex(({ place }) => place.taskId === taskId);
     assert.notEqual(at, -1, `task ${taskId} was dispatched`);
     return this.dispatched.splice(at, 1)[0]!;
   }
@@ -139,7 +139,7 @@ test("a retry and a success reported in one turn: the run goes on once, not twic
   executor.report(executor.take("succeeds"), { endedAt: Date.now() });
   const again = await eventually(() => executor.take("fails"));
   assert.deepEqual(
-    executor.dispatched.map(({ header }) => header.taskId),
+    executor.dispatched.map(({ place }) => place.taskId),
     ["next"],
     "one dispatch of the task that followed",
   );
@@ -200,7 +200,7 @@ test("a DAG with a long backlog leaves room in memory for another one", async (t
   await create(2);
   executor.room = 2;
   executor.report(executor.take("t"), { endedAt: Date.now() });
-  await eventually(() => assert.ok(executor.dispatched.some(({ header }) => header.dagId === "d2")));
+  await eventually(() => assert.ok(executor.dispatched.some(({ place }) => place.dagId === "d2")));
 });
 
 test("10,000 runs that wait for a retry are put aside, come back, and end", async (t) => {

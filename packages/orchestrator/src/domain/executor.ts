@@ -1,10 +1,12 @@
 import type { Service } from "./service.ts";
 import type { TaskOutcome } from "./task-outcome.ts";
-import type { ServerFrame, TryRef } from "./worker-frames.ts";
+import type { DispatchFrame, TaskPlace, TryRef } from "./worker-frames.ts";
 
 export interface TaskDispatch {
   readonly ref: TryRef;
-  readonly header: Extract<ServerFrame, { type: "dispatch" }>;
+  /** One and the same object for all tries of a task. */
+  readonly place: TaskPlace;
+  readonly header: Omit<DispatchFrame, "place">;
   readonly tail: readonly Uint8Array[];
   /** `process`: alone in its worker. */
   readonly isolation: "shared" | "process";

@@ -27,16 +27,24 @@ export interface WireEvent {
   readonly keyBytes: number;
 }
 
+/** Where a task's function is: the same for all its tries, so a worker is told it once. */
+export interface TaskPlace {
+  /** Absolute path of the bundle that it is imported from. */
+  readonly bundle: string;
+  /** Absolute path of the DAG file: bare imports resolve from there. */
+  readonly source: string;
+  readonly dagId: string;
+  readonly taskId: string;
+}
+
 export type ServerFrame =
   | { readonly type: "welcome"; readonly workerId: number }
+  | { readonly type: "place"; readonly key: number; readonly place: TaskPlace }
   | {
       readonly type: "dispatch";
       readonly ref: TryRef;
-      readonly bundle: string;
-      /** Absolute path of the DAG file: bare imports resolve from there. */
-      readonly source: string;
-      readonly dagId: string;
-      readonly taskId: string;
+      /** `key` of a place that this worker was told before. */
+      readonly place: number;
       readonly run: { readonly dagRunId: string; readonly type: string; readonly logicalDate: number | null };
       readonly pattern: string;
       readonly events: readonly WireEvent[];
@@ -48,6 +56,8 @@ export type ServerFrame =
   /** By their fences. */
   | { readonly type: "result_ack"; readonly fences: readonly string[] }
   | { readonly type: "value"; readonly request: number; readonly value: unknown; readonly error: string | null };
+
+export type DispatchFrame = Extract<ServerFrame, { type: "dispatch" }>;
 
 export interface WireOutbox {
   readonly kind: string;

@@ -1,8 +1,9 @@
 import { join } from "node:path";
+import type { DagVersion } from "../domain/definitions.ts";
 import type { TaskDispatch } from "../domain/executor.ts";
 import { formatDagRunId } from "../domain/ids.ts";
 import type { ActiveRun } from "../domain/run.ts";
-import type { WireEvent } from "../domain/worker-frames.ts";
+import type { TaskPlace, WireEvent } from "../domain/worker-frames.ts";
 
 /** The frame that hands one try to a worker, and what the executor needs to know of it. */
 export function buildDispatch(run: ActiveRun, index: number, bundlesFolder: string): TaskDispatch {
@@ -20,17 +21,33 @@ export function buildDispatch(run: ActiveRun, index: number, bundlesFolder: stri
   const header = {
     type: "dispatch",
     ref,
-    bundle: join(bundlesFolder, `${run.version.bundleHash}.mjs`),
-    source: run.version.sourcePath,
-    dagId: run.version.dagId,
-    taskId: spec.id,
     run: { dagRunId: dagRunIdOf(run), type: run.type, logicalDate: run.logicalDate },
     pattern: run.event === null ? "manual" : "each",
     events,
     needs,
     paramsBytes: run.params?.byteLength ?? -1,
   } as const;
-  return { ref, header, tail, isolation: task.isIsolated ? "process" : spec.isolation, timeoutMs: spec.timeoutMs };
+  return {
+    ref,
+    place: placeOf(run.version, index, bundlesFolder),
+    header,
+    tail,
+    isolation: task.isIsolated ? "process" : spec.isolation,
+    timeoutMs: spec.timeoutMs,
+  };
+}
+
+const places = new WeakMap<DagVersion, TaskPlace[]>();
+
+function placeOf(version: DagVersion, index: number, bundlesFolder: string): TaskPlace {
+  let known = places.get(version);
+  if (known === undefined) {
+    const { bundleHash, sourcePath: source, dagId, snapshot } = version;
+    const bundle = join(bundlesFolder, `${bundleHash}.mjs`);
+    known = snapshot.tasks.map(({ id: taskId }) => ({ bundle, source, dagId, taskId }));
+    places.set(version, known);
+  }
+  return known[index]!;
 }
 
 function dagRunIdOf({ customRunId, type, createdAt, id }: ActiveRun): string {

@@ -8,7 +8,7 @@ import {
   UNCHECKED_VENDOR,
 } from "@millrace/sdk/internal";
 import { TailReader } from "../domain/frame-codec.ts";
-import type { ServerFrame, WireEvent } from "../domain/worker-frames.ts";
+import type { DispatchFrame, TaskPlace, WireEvent } from "../domain/worker-frames.ts";
 import { PermanentError } from "./permanent-error.ts";
 import type { SecretMask } from "./secret-mask.ts";
 import type { TaskLog } from "./task-log.ts";
@@ -16,7 +16,7 @@ import { TaskOutputs } from "./task-outputs.ts";
 import type { TaskOutput } from "./task-runner.ts";
 import type { ValueRequests } from "./value-requests.ts";
 
-export type Dispatch = Extract<ServerFrame, { type: "dispatch" }>;
+export type Dispatch = Omit<DispatchFrame, "place"> & TaskPlace;
 
 export interface PreparedTask {
   run(): unknown;

@@ -1,4 +1,4 @@
-import type { ServerFrame, TryRef, WireError, WorkerFrame } from "../domain/worker-frames.ts";
+import type { ServerFrame, TaskPlace, TryRef, WireError, WorkerFrame } from "../domain/worker-frames.ts";
 import type { BundleCache } from "./bundle-cache.ts";
 import { type CurrentTry, currentTry } from "./current-try.ts";
 import { describeError } from "./describe-error.ts";
@@ -24,6 +24,7 @@ export class TaskRunner {
   readonly #bundles: BundleCache;
   readonly #values: ValueRequests;
   readonly #running = new Map<string, RunningTry>();
+  readonly #places = new Map<number, TaskPlace>();
 
   constructor(options: { send: SendFrame; bundles: BundleCache }) {
     this.#send = options.send;
@@ -34,7 +35,10 @@ export class TaskRunner {
   receive(frame: ServerFrame, tail: Buffer): void {
     switch (frame.type) {
       case "dispatch":
-        void this.#run(frame, tail);
+        void this.#run({ ...frame, ...this.#places.get(frame.place)! }, tail);
+        break;
+      case "place":
+        this.#places.set(frame.key, frame.place);
         break;
       case "cancel":
         this.#running

@@ -238,7 +238,7 @@ export class LocalExecutor implements Executor {
     const wasBlocked = worker.blockedMs > 0;
     worker.blockedMs = blockedMs > BLOCKED_MS ? blockedMs : 0;
     if (worker.blockedMs > 0 && !wasBlocked) {
-      const tasks = [...worker.tries.values()].map(({ dispatch }) => `${dispatch.header.dagId}.${dispatch.header.taskId}`);
+      const tasks = [...worker.tries.values()].map(({ dispatch }) => `${dispatch.place.dagId}.${dispatch.place.taskId}`);
       const hint = 'move the work to a task with `isolation: "process"`, or make it asynchronous';
       this.#options.log.warn("a task blocks its worker's event loop", { tasks: [...new Set(tasks)].slice(0, 10), blockedMs, hint });
       if (worker.isolation === "shared") this.#grow();
@@ -273,12 +273,12 @@ export class LocalExecutor implements Executor {
 
   /** The only way to end a function that does not heed its signal. */
   #killFor(worker: LocalWorker, tried: WorkerTry): void {
-    const { ref, header } = tried.dispatch;
+    const { ref, place } = tried.dispatch;
     // Killed already for another one: this one is reported when the process is gone.
     if (!worker.tries.has(ref.fence) || worker.killedFor !== null) return;
-    this.#options.log.warn("a task did not end within its timeout: its worker is killed", { dag: header.dagId, task: header.taskId });
+    this.#options.log.warn("a task did not end within its timeout: its worker is killed", { dag: place.dagId, task: place.taskId });
     worker.take(ref);
-    worker.kill(`the timeout of ${header.dagId}.${header.taskId}`);
+    worker.kill(`the timeout of ${place.dagId}.${place.taskId}`);
     this.#options.listener.onResult(ref, timeoutResult(tried, this.#options.clock.now(), null), () => undefined);
   }
 

@@ -4,7 +4,7 @@ import type { Clock } from "../../domain/clock.ts";
 import type { TaskDispatch } from "../../domain/executor.ts";
 import { FrameChannel } from "../../domain/frame-channel.ts";
 import type { Frame } from "../../domain/frame-codec.ts";
-import type { ServerFrame, TryRef, WorkerFrame } from "../../domain/worker-frames.ts";
+import type { ServerFrame, TaskPlace, TryRef, WorkerFrame } from "../../domain/worker-frames.ts";
 
 /** From the cancel of a try that ran out of time until its process is killed. */
 export const CANCEL_GRACE_MS = 1_000;
@@ -42,6 +42,8 @@ export class LocalWorker {
   #channel: FrameChannel<ServerFrame, WorkerFrame> | null = null;
   #socket: Socket | null = null;
   #waiting: TaskDispatch[] = [];
+  /** The places that the worker knows, by their keys. */
+  readonly #places = new Map<TaskPlace, number>();
   #acknowledged: string[] = [];
 
   constructor(options: LocalWorkerOptions) {
@@ -65,7 +67,7 @@ export class LocalWorker {
     this.#channel.send({ type: "welcome", workerId });
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const dispatch of waiting) this.#channel.send(dispatch.header, dispatch.tail);
+    for (const dispatch of waiting) this.#sendDispatch(this.#channel, dispatch);
   }
 
   receive(frame: Frame<WorkerFrame>): void {
@@ -74,11 +76,11 @@ export class LocalWorker {
 
   dispatch(dispatch: TaskDispatch): void {
     this.tries.set(dispatch.ref.fence, { dispatch, startedAt: null, isTimedOut: false, cancelTimer: () => undefined });
-    this.bundles.add(dispatch.header.bundle);
+    this.bundles.add(dispatch.place.bundle);
     if (this.#channel === null) this.#waiting.push(dispatch);
     else {
       this.sendAcknowledgements();
-      this.#channel.send(dispatch.header, dispatch.tail);
+      this.#sendDispatch(this.#channel, dispatch);
     }
   }
 
@@ -124,6 +126,16 @@ export class LocalWorker {
     this.isDraining = true;
     if (this.#socket === null) this.kill("stopped");
     else this.#socket.end();
+  }
+
+  #sendDispatch(channel: FrameChannel<ServerFrame, WorkerFrame>, { place, header, tail }: TaskDispatch): void {
+    let key = this.#places.get(place);
+    if (key === undefined) {
+      key = this.#places.size;
+      this.#places.set(place, key);
+      channel.send({ type: "place", key, place });
+    }
+    channel.send({ ...header, place: key }, tail);
   }
 
   #timeOut(tried: WorkerTry): void {
