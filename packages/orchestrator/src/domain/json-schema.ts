@@ -1,4 +1,4 @@
-import { type ErrorObject, Ajv2020 } from "ajv/dist/2020.js";
+import { type ErrorObject, type ValidateFunction, Ajv2020 } from "ajv/dist/2020.js";
 import type { JsonSchema } from "./dag-snapshot.ts";
 
 /** null where the value fits, else a sentence that names the first field that does not. */
@@ -7,21 +7,26 @@ export type PayloadCheck = (value: unknown) => string | null;
 // Formats are not checked: zod and its like write the pattern that matters beside them.
 const options = { strict: false, validateFormats: false, allErrors: false, logger: false, verbose: true } as const;
 const metaSchema = new Ajv2020(options);
-const withDefaults = new Ajv2020({ ...options, useDefaults: true });
+/** By schema, which is the same object for all runs of a dag version. */
+const withDefaults = new WeakMap<JsonSchema, ValidateFunction>();
 
 /** @throws {Error} where the schema itself is no JSON Schema (draft 2020-12). */
 export function compileSchema(schema: JsonSchema): PayloadCheck {
   void metaSchema.validateSchema(schema, true);
-  // A compiler of its own per schema, as two assets may use one `$id`; without the meta-schema, whose compilation takes 10 ms.
-  const validate = new Ajv2020({ ...options, meta: false, validateSchema: false }).compile(schema);
+  const validate = compile(schema, false);
   return (value) => (validate(value) ? null : describe(validate.errors?.[0]));
 }
 
 /** Fills the schema's defaults into `value`, in place, then checks it. */
 export function checkWithDefaults(schema: JsonSchema, value: object): string | null {
-  const { $id: _id, ...rest } = schema as Record<string, unknown>;
-  const validate = withDefaults.compile(rest);
+  const validate = withDefaults.get(schema) ?? compile(schema, true);
+  withDefaults.set(schema, validate);
   return validate(value) ? null : describe(validate.errors?.[0]);
+}
+
+/** A compiler of its own per schema, as two may use one `$id`; without the meta-schema, whose compilation takes 10 ms. */
+function compile(schema: JsonSchema, useDefaults: boolean): ValidateFunction {
+  return new Ajv2020({ ...options, useDefaults, meta: false, validateSchema: false }).compile(schema);
 }
 
 function describe(error: ErrorObject | undefined): string {

@@ -1,0 +1,28 @@
+import { strict as assert } from "node:assert";
+import { setFlagsFromString } from "node:v8";
+import { test } from "node:test";
+import { runInNewContext } from "node:vm";
+import { checkWithDefaults } from "./json-schema.ts";
+
+const schema = { $id: "params", type: "object", properties: { n: { type: "integer", default: 3 } }, required: ["n"] };
+
+test("defaults are filled in place, for each value anew, and what does not fit is named", () => {
+  const first: Record<string, unknown> = {};
+  assert.equal(checkWithDefaults(schema, first), null);
+  assert.deepEqual(first, { n: 3 });
+  assert.equal(checkWithDefaults(schema, { n: 4 }), null);
+  assert.match(checkWithDefaults(schema, { n: "x" })!, /'n' must be integer/);
+});
+
+test("checking params again and again takes no more memory", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const heapAfter = (checks: number): number => {
+    for (let check = 0; check < checks; check += 1) checkWithDefaults(schema, {});
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = heapAfter(10);
+  const grown = heapAfter(1_000) - before;
+  assert.ok(grown < 1_000_000, `1,000 checks left ${grown} bytes behind`);
+});
