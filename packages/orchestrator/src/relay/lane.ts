@@ -1,3 +1,4 @@
+import { codedMessage } from "../domain/coded-message.ts";
 import type { OutboundMessage, PublishResult } from "@millrace/sdk/provider";
 import { backoffMs } from "../domain/backoff.ts";
 import type { CancellableWait } from "../domain/cancellable-wait.ts";
@@ -189,7 +190,5 @@ function sizeOf(messages: readonly OutboxMessage[]): number {
 }
 
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" ? `${code}: ${error.message}` : error.message;
+  return error instanceof Error ? codedMessage(error) : String(error);
 }

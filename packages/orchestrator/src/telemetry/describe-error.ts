@@ -1,3 +1,4 @@
+import { codedMessage } from "../domain/coded-message.ts";
 import type { LogLevel } from "../domain/log.ts";
 
 /** What a line for people says of an error, beside a message that may tell of it already. */
@@ -15,9 +16,8 @@ interface Described {
 
 /** `isDebug`: stacks are wanted for every error. */
 export function describeError(message: string, error: Error, level: LogLevel, isDebug: boolean): ErrorLine {
-  const { code, hint } = error as Described;
-  const sentence = typeof code === "string" ? `${code}: ${error.message}` : error.message;
-  const told = message.includes(error.message) ? message : `${message}: ${sentence}`;
+  const { hint } = error as Described;
+  const told = message.includes(error.message) ? message : `${message}: ${codedMessage(error)}`;
   const stack = isDebug || isFault(error, level) ? stackOf(error) : "";
   return { text: withHint(told, hint), stack };
 }

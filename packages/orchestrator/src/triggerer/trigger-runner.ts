@@ -3,6 +3,7 @@ import { backoffMs } from "../domain/backoff.ts";
 import { CancellableWait } from "../domain/cancellable-wait.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Connections } from "../domain/connections.ts";
+import { codedMessage } from "../domain/coded-message.ts";
 import { MillraceError } from "../domain/errors.ts";
 import type { TriggerHealth } from "../domain/health.ts";
 import type { IngestSink, TriggerSubscription } from "../domain/ingest-sink.ts";
@@ -199,8 +200,7 @@ export class TriggerRunner {
   /** A state that lasts is said once, not at every attempt. */
   #reportFailure(error: Error, state: "failing" | "reconnecting" = "failing"): void {
     if (this.#isStopping && this.#abort.signal.reason === error) return;
-    const code = (error as { code?: unknown }).code;
-    const lastError = typeof code === "string" ? `${code}: ${error.message}` : error.message;
+    const lastError = codedMessage(error);
     if (this.#health.state === state && this.#health.lastError === lastError) this.#log.debug(lastError);
     else this.#log.warn(lastError, { error });
     this.#update({ state, lastError });
