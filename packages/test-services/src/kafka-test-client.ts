@@ -76,6 +76,12 @@ export class KafkaTestClient {
     return new Map(partitions.filter(([, offset]) => offset >= 0n));
   }
 
+  /** The members that a group has now, by their ids. */
+  async members(group: string): Promise<string[]> {
+    const groups = await this.#withAdmin((admin) => admin.describeGroups({ groups: [group] }));
+    return [...(groups.get(group)?.members.keys() ?? [])];
+  }
+
   async #withAdmin<T>(use: (admin: Admin) => Promise<T>): Promise<T> {
     const admin = new Admin(this.#options);
     try {

@@ -27,6 +27,8 @@ async function open(t: TestContext, { store, group, params, extra }: OpenOptions
   return stream;
 }
 
+/** How many timers keep this process alive. */
+const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
 const newGroup = (): string => `group-${randomUUID()}`;
 
 test("the start is pinned when a trigger is first opened: what comes while nobody reads is read later", { skip }, async (t) => {
@@ -187,6 +189,19 @@ test("topics that change while they are read", { skip, concurrency: true }, asyn
     t.test("one that is deleted and created again begins at its beginning, and nothing of it is taken for a duplicate", recreate),
     t.test("a partition that is added is read from its beginning", grow),
   ]);
+});
+
+test("an opening that is given up at any moment leaves no member, no timer and no error behind", { skip }, async () => {
+  const kafka = await sharedKafka();
+  const [topic, group] = [await kafka.client.createTopic(), newGroup()];
+  const timersBefore = timers();
+  for (let ms = 20; ms <= 250; ms += 10) {
+    const context = { ...new MessageStore().context({ group }), signal: AbortSignal.timeout(ms) };
+    const opening = openKafkaTrigger({ topics: [topic] }, connectionTo(kafka), context);
+    await opening.then((stream) => stream.close({ deadlineMs: 0 })).catch(() => {});
+  }
+  await eventually(async () => assert.deepEqual(await kafka.client.members(group), []));
+  await eventually(() => assert.ok(timers() <= timersBefore));
 });
 
 test("two members share a topic, one leaves: every message is stored once", { skip }, async (t) => {

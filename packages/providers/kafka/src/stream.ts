@@ -35,6 +35,7 @@ export class KafkaStream implements TriggerStream {
   readonly #commits: OffsetCommitter;
   readonly #logs: SubscribedLogs;
   #records: RecordStream | null = null;
+  #joining: Promise<void> = Promise.resolve();
   #state: "connecting" | "streaming" | "reconnecting" = "connecting";
   #isPaused = false;
   #isIterated = false;
@@ -61,15 +62,30 @@ export class KafkaStream implements TriggerStream {
   }
 
   /** Resolves once the group is joined. */
-  async join(): Promise<void> {
-    const topics = [...this.#subject.topics];
-    const records = await this.#consumer.consume({ ...FETCH, topics, autocommit: false, mode: "committed", fallbackMode: "earliest" });
-    this.#records = records;
-    records.on("error", (error) => this.#fail(error));
-    records.on("readable", () => this.#wake());
-    records.once("close", () => this.#fail(new Error("the client closed its stream")));
+  join(): Promise<void> {
+    this.#joining = this.#join();
+    return this.#joining;
+  }
+
+  async #join(): Promise<void> {
+    await this.#consume();
     this.#setState("streaming");
     this.#metadataTimer = setInterval(() => void this.#checkMetadata(), METADATA_INTERVAL_MS).unref();
+  }
+
+  /** Listens in the client's callback: the stream of a consumer that was closed meanwhile fails before a promise would resolve. */
+  #consume(): Promise<void> {
+    const topics = [...this.#subject.topics];
+    return new Promise((resolve, reject) => {
+      this.#consumer.consume({ ...FETCH, topics, autocommit: false, mode: "committed", fallbackMode: "earliest" }, (error, records) => {
+        if (records === undefined) return reject(error ?? new Error("the client gave no stream"));
+        this.#records = records;
+        records.on("error", (failure) => this.#fail(failure));
+        records.on("readable", () => this.#wake());
+        records.once("close", () => this.#fail(new Error("the client closed its stream")));
+        resolve();
+      });
+    });
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<readonly TriggerMessage[], void, undefined> {
@@ -117,12 +133,19 @@ export class KafkaStream implements TriggerStream {
   }
 
   async #close(deadlineMs: number): Promise<void> {
-    if (this.#metadataTimer !== null) clearInterval(this.#metadataTimer);
     this.#wake();
     await this.#untilSettled(deadlineMs);
-    if (this.#state === "streaming" && this.#error === null) await inTime(this.#commits.flush(), LAST_COMMIT_TIMEOUT_MS);
+    const isReachable = this.#state !== "reconnecting";
+    // The client does not leave a group that it is only about to join: it would stay a member, with its timers, for ever.
+    if (isReachable)
+      await inTime(
+        this.#joining.catch(() => {}),
+        LEAVE_TIMEOUT_MS,
+      );
+    if (this.#metadataTimer !== null) clearInterval(this.#metadataTimer);
+    if (isReachable && this.#error === null) await inTime(this.#commits.flush(), LAST_COMMIT_TIMEOUT_MS);
     const leaving = this.#leave();
-    if (this.#state === "streaming") await inTime(leaving, LEAVE_TIMEOUT_MS);
+    if (isReachable) await inTime(leaving, LEAVE_TIMEOUT_MS);
     this.#consumer.abandon();
     await inTime(leaving, LEAVE_TIMEOUT_MS);
   }
