@@ -4,13 +4,22 @@ import { globSync } from "node:fs";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 
+/** Longer than any single test. A file whose tests are done and that does not end is not timed out by the runner. */
+const STALL_MS = 300_000;
+
 const patterns = process.argv.slice(2);
 const files = globSync("{packages,examples,scripts,bench}/**/*.test.ts", { exclude: (path) => path.includes("node_modules") })
   .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
   .sort();
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
-const stream = run({ files, concurrency: process.env["CI"] ? 1 : 4, timeout: 600_000 });
+const stalled = new AbortController();
+const stream = run({ files, concurrency: process.env["CI"] ? 1 : 4, timeout: STALL_MS, signal: stalled.signal });
+let watchdog: NodeJS.Timeout | undefined;
+stream.on("data", () => {
+  clearTimeout(watchdog);
+  watchdog = setTimeout(() => stalled.abort(new Error(`no test began or ended for ${STALL_MS / 60_000} minutes`)), STALL_MS).unref();
+});
 stream.on("test:pass", (event) => {
   if (event.details.type === "suite") return;
   counts[event.skip === undefined ? "passed" : "skipped"] += 1;
