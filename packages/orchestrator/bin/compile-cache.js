@@ -1,7 +1,6 @@
-import { existsSync } from "node:fs";
-import * as module from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+const { existsSync } = require("node:fs");
+const nodeModule = require("node:module");
+const { dirname, join } = require("node:path");
 
 /** Long enough for a start; a process that is killed never writes its cache by itself. */
 const FLUSH_AFTER_MS = 5_000;
@@ -10,12 +9,12 @@ const FLUSH_AFTER_MS = 5_000;
  * Keeps compiled code (and, in a checkout, sources without their types) between starts: half the time to start, and
  * 80 MB less, since the TypeScript parser is not loaded. Where the folder cannot be written, nothing is kept.
  */
-export function useCompileCache() {
-  const folder = findNodeModules(dirname(fileURLToPath(import.meta.url)));
-  if (folder === undefined || module.enableCompileCache === undefined) return;
-  module.enableCompileCache(join(folder, ".cache/millrace"));
-  setTimeout(() => module.flushCompileCache(), FLUSH_AFTER_MS).unref();
-}
+exports.useCompileCache = function useCompileCache() {
+  const folder = findNodeModules(__dirname);
+  if (folder === undefined || nodeModule.enableCompileCache === undefined) return;
+  nodeModule.enableCompileCache(join(folder, ".cache/millrace"));
+  setTimeout(() => nodeModule.flushCompileCache(), FLUSH_AFTER_MS).unref();
+};
 
 function findNodeModules(start) {
   for (let folder = start; dirname(folder) !== folder; folder = dirname(folder)) {

@@ -3,8 +3,12 @@ import type { WireError } from "../domain/worker-frames.ts";
 import { PermanentError } from "./permanent-error.ts";
 import type { SecretMask } from "./secret-mask.ts";
 
-const OWN_CODE = new URL("../", import.meta.url).href;
-const SDK_CODE = new URL(".", import.meta.resolve("@millrace/sdk/internal")).href;
+/** Of this server and its SDK, be they sources or compiled with maps to them; and of a project's own copies. */
+const OWN_CODE = [
+  new URL("../../", import.meta.url).href,
+  new URL("../", import.meta.resolve("@millrace/sdk/internal")).href,
+  "/node_modules/@millrace/",
+];
 
 export interface DescribedError {
   readonly outcome: "failed" | "skipped";
@@ -42,7 +46,9 @@ function toText(value: unknown): string {
 /** The stack without the frames of Millrace and of Node: what is left is the author's own. */
 function authorStack(error: Error): string {
   const lines = toText(error.stack ?? error.message).split("\n");
-  return lines
-    .filter((line) => !/^\s+at /.test(line) || !(line.includes(OWN_CODE) || line.includes(SDK_CODE) || line.includes("node:internal")))
-    .join("\n");
+  return lines.filter((line) => !/^\s+at /.test(line) || !isForeign(line)).join("\n");
+}
+
+function isForeign(line: string): boolean {
+  return line.includes("node:internal") || OWN_CODE.some((place) => line.includes(place));
 }

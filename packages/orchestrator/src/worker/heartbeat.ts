@@ -1,3 +1,4 @@
+import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { WorkerOptions } from "../domain/worker-options.ts";
 
@@ -16,5 +17,5 @@ export function startHeartbeat(options: WorkerOptions): Worker {
   const view = new Int32Array(turns);
   setInterval(() => Atomics.add(view, 0, 1), TURN_MS);
   const workerData: HeartbeatData = { options, pid: process.pid, turns };
-  return new Worker(new URL("./heartbeat-thread.ts", import.meta.url), { workerData });
+  return new Worker(new URL(`./heartbeat-thread${extname(import.meta.filename)}`, import.meta.url), { workerData });
 }
