@@ -53,3 +53,15 @@ test("every flag and variable is named once", () => {
   );
   assert.equal(new Set(names).size, names.length);
 });
+
+test("a secret key is 32 bytes in base64; one that is not is refused without being shown", () => {
+  const text = Buffer.alloc(32, 7).toString("base64");
+  assert.deepEqual(loadConfig({ MILLRACE_SECRET_KEY: text }).secretKey, Buffer.alloc(32, 7));
+  assert.equal(loadConfig({}).secretKey, null);
+  for (const wrong of ["s3cret", text.slice(4), `${text}AAAA`]) {
+    assert.throws(() => loadConfig({ MILLRACE_SECRET_KEY: wrong }), {
+      code: "CONFIG_INVALID",
+      message: "MILLRACE_SECRET_KEY: expected 32 bytes in base64, as `openssl rand -base64 32` prints them, got something else",
+    });
+  }
+});

@@ -4,6 +4,7 @@ import { MillraceError } from "../domain/errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../domain/log.ts";
 import { parseDatabaseUrl } from "./database-url.ts";
 import { type Option, parseDurationMs, parseInteger, parseNames, parseOneOf, parseOption } from "./option.ts";
+import { parseSecretKey } from "./secret-key.ts";
 
 /** What a process needs to know before it starts; read once, never changed. */
 export interface Config {
@@ -20,6 +21,8 @@ export interface Config {
   readonly port: number;
   /** null: the stored one stays, or one is made up at the first start. */
   readonly adminPassword: string | null;
+  /** Of stored connections and variables; null: the one in `home`, made at first need. */
+  readonly secretKey: Uint8Array | null;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   /** How long a stop waits for what is under way. */
@@ -68,6 +71,13 @@ export const OPTIONS = {
   host: { flag: "--host", variable: "MILLRACE_HOST", allowed: "a host name or address", parse: anyText },
   port: { flag: "--port", variable: "MILLRACE_PORT", allowed: "an integer from 0 to 65535", parse: parseInteger(0, 65_535) },
   adminPassword: { flag: null, variable: "MILLRACE_ADMIN_PASSWORD", allowed: "a password of at least one character", parse: anyText },
+  secretKey: {
+    flag: null,
+    variable: "MILLRACE_SECRET_KEY",
+    allowed: "32 bytes in base64, as `openssl rand -base64 32` prints them",
+    isSecret: true,
+    parse: parseSecretKey,
+  },
   logLevel: {
     flag: "--log-level",
     variable: "MILLRACE_LOG_LEVEL",
@@ -109,6 +119,7 @@ export function loadConfig(env: Environment, flags: ConfigFlags = {}): Config {
     host: read(OPTIONS.host, flags.host) ?? "127.0.0.1",
     port: read(OPTIONS.port, flags.port) ?? 8080,
     adminPassword: read<string>(OPTIONS.adminPassword) ?? null,
+    secretKey: read<Uint8Array>(OPTIONS.secretKey) ?? null,
     ...readLogConfig(env, flags),
     drainMs: read(OPTIONS.drain, flags.drain) ?? 30_000,
     ...checkWorkers(read(OPTIONS.minWorkers, flags.minWorkers), read(OPTIONS.maxWorkers, flags.maxWorkers)),

@@ -1,16 +1,17 @@
 import type { Connection } from "@millrace/sdk/provider";
-import type { Connections } from "../domain/connections.ts";
+import type { ConnectionEntry, ConnectionSource } from "../domain/connection-store.ts";
+import { type Connections, normalizeConnType } from "../domain/connections.ts";
 import { MillraceError } from "../domain/errors.ts";
 import type { Environment } from "./config.ts";
 import { isConnectionUri, parseConnectionUri } from "./connection-uri.ts";
-import { variableNames } from "./variable-names.ts";
+import { idsIn, variableNames } from "./variable-names.ts";
 
 const FIELDS = ["conn_type", "description", "host", "login", "password", "port", "schema", "extra"] as const;
 type Fields = Partial<Record<(typeof FIELDS)[number], unknown>>;
 type Fail = (problem: string) => MillraceError;
 
 /** Connections as JSON or a URI in `MILLRACE_CONN_<ID>`, then `AIRFLOW_CONN_<ID>`. No error ever shows a value of one. */
-export class EnvironmentConnections implements Connections {
+export class EnvironmentConnections implements Connections, ConnectionSource {
   readonly #env: Environment;
 
   constructor(env: Environment) {
@@ -19,24 +20,51 @@ export class EnvironmentConnections implements Connections {
 
   /** @throws {MillraceError} CONNECTION_NOT_FOUND, CONNECTION_INVALID */
   async get(id: string): Promise<Connection> {
-    const names = variableNames("CONN", id);
-    const name = names.find((candidate) => this.#env[candidate]);
-    if (name === undefined) {
+    const entry = this.find(id);
+    if (entry === null) {
+      const names = this.variablesOf(id);
       throw new MillraceError("CONNECTION_NOT_FOUND", `connection '${id}': expected it in ${names.join(" or ")}, neither is set`, {
         hint: `set ${names[0]} to JSON like {"conn_type": "aws", "login": "…", "password": "…"}, or to a URI`,
       });
     }
-    return parseConnection(id, name, this.#env[name]!.trim());
+    if (entry.connection === null) throw entry.error!;
+    return entry.connection;
+  }
+
+  /** Ids are told from the variables' names, in lower case. */
+  list(): readonly ConnectionEntry[] {
+    return idsIn(this.#env, "CONN").map((id) => this.find(id)!);
+  }
+
+  find(id: string): ConnectionEntry | null {
+    const variable = this.variablesOf(id).find((candidate) => this.#env[candidate]);
+    if (variable === undefined) return null;
+    try {
+      const { connection, description } = parseConnection(id, variable, this.#env[variable]!);
+      return { id, connType: connection.connType, description, variable, connection, error: null };
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      return { id, connType: "", description: null, variable, connection: null, error };
+    }
+  }
+
+  variablesOf(id: string): readonly string[] {
+    return variableNames("CONN", id);
   }
 }
 
-function parseConnection(id: string, variable: string, text: string): Connection {
-  const fail: Fail = (problem) => new MillraceError("CONNECTION_INVALID", `connection '${id}' in ${variable}: ${problem}`);
+/**
+ * A connection as JSON or as a URI. `place` says where the text is from.
+ * @throws {MillraceError} CONNECTION_INVALID; it shows no value
+ */
+export function parseConnection(id: string, place: string, given: string): { connection: Connection; description: string | null } {
+  const text = given.trim();
+  const fail: Fail = (problem) => new MillraceError("CONNECTION_INVALID", `connection '${id}' in ${place}: ${problem}`);
   const fields: Fields = isConnectionUri(text) ? parseConnectionUri(text, fail) : parseFields(text, fail);
   const connType = optionalText(fields, "conn_type", fail);
   if (connType === undefined || connType === "")
     throw fail('expected a field \'conn_type\' that names its kind, like "aws" or "kafka", got none');
-  return {
+  const connection = {
     id,
     connType: normalizeConnType(connType),
     host: optionalText(fields, "host", fail),
@@ -46,11 +74,7 @@ function parseConnection(id: string, variable: string, text: string): Connection
     schema: optionalText(fields, "schema", fail),
     extra: parseExtra(fields.extra, fail),
   };
-}
-
-/** As Airflow does: a URI's scheme cannot hold `_`, and PostgreSQL has two names. */
-function normalizeConnType(connType: string): string {
-  return connType === "postgresql" ? "postgres" : connType.replaceAll("-", "_");
+  return { connection, description: optionalText(fields, "description", fail) ?? null };
 }
 
 function parseFields(text: string, fail: Fail): Fields {
@@ -74,7 +98,7 @@ function parseJson(text: string, fail: (where: string) => MillraceError): unknow
   throw fail(where);
 }
 
-function optionalText(fields: Fields, name: "conn_type" | "host" | "login" | "password" | "schema", fail: Fail): string | undefined {
+function optionalText(fields: Fields, name: Exclude<keyof Fields, "port" | "extra">, fail: Fail): string | undefined {
   const value = fields[name];
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "string") throw fail(`expected '${name}' to be a string, got ${kindOf(value)}`);

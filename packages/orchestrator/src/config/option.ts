@@ -6,6 +6,8 @@ export interface Option<Value> {
   readonly variable: string;
   /** What the value may be, as a noun phrase; ends the sentence "expected …". */
   readonly allowed: string;
+  /** What was got is never shown. */
+  readonly isSecret?: true;
   /** The value in the text, or undefined where the text is not one. */
   parse(text: string): Value | undefined;
 }
@@ -15,7 +17,10 @@ export function parseOption<Value>(option: Option<Value>, text: string): Value {
   const value = option.parse(text);
   if (value !== undefined) return value;
   const name = option.flag === null ? option.variable : `${option.flag} (${option.variable})`;
-  throw new MillraceError("CONFIG_INVALID", `${name}: expected ${option.allowed}, got '${text}'`);
+  throw new MillraceError(
+    "CONFIG_INVALID",
+    `${name}: expected ${option.allowed}, got ${option.isSecret === true ? "something else" : `'${text}'`}`,
+  );
 }
 
 export function parseInteger(min: number, max: number): (text: string) => number | undefined {

@@ -9,3 +9,8 @@ export interface Variables {
   /** @throws {MillraceError} VARIABLE_NOT_FOUND */
   get(key: string): Promise<string>;
 }
+
+/** As Airflow does: a URI's scheme cannot hold `_`, and PostgreSQL has two names. */
+export function normalizeConnType(connType: string): string {
+  return connType === "postgresql" ? "postgres" : connType.replaceAll("-", "_");
+}
