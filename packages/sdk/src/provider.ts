@@ -106,6 +106,8 @@ export interface TriggerKind<Params extends object = any> {
   canonical(params: Params): string;
   /** Names what this trigger reads (a queue URL, a topic), so that two different triggers on one queue can be refused. Empty where sharing is harmless. */
   queues(params: Params): readonly string[];
+  /** What is used where the connection `id` is not set; null, or no such function, where it must be set. */
+  withoutConnection?(params: Params, id: string): Connection | null;
   /** @throws {TriggerError} where the queue cannot be opened; the triggerer shows it and tries again after a backoff. */
   open(params: Params, connection: Connection, context: OpenTriggerContext): Promise<TriggerStream>;
 }
@@ -138,7 +140,29 @@ export interface DestinationKind<Params extends object = any> {
   readonly options: JsonSchema;
   /** Messages of one lane keep their order and block only each other: the queue or topic. */
   lane(params: Params): string;
+  /** What is used where the connection `id` is not set; null, or no such function, where it must be set. */
+  withoutConnection?(params: Params, id: string): Connection | null;
   openPublisher(connection: Connection, context: { readonly log: ProviderLog }): Promise<Publisher>;
+}
+
+/** A trigger or destination of this provider, as data. */
+export interface QueueTarget {
+  readonly kind: string;
+  /** The default one. */
+  readonly connection: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** How a provider takes a queue that is named by its URL alone: by `messageQueueTrigger`, `messageQueue` or `millrace publish`. */
+export interface QueueScheme {
+  /** What authors write as `scheme` where the URL cannot tell, such as `sqs`. */
+  readonly scheme: string;
+  /** `yes`: surely one of ours. `maybe`: it can be one of ours, and of others. Never throws. */
+  match(queue: string): "yes" | "maybe" | "no";
+  /** `queue` is a URL, or the bare name that the connection makes complete. @throws {TriggerError} QUEUE_INVALID, where it is neither */
+  trigger(queue: string): QueueTarget;
+  /** As `trigger`. @throws {TriggerError} QUEUE_INVALID */
+  destination(queue: string): QueueTarget;
 }
 
 export interface Provider {
@@ -149,6 +173,8 @@ export interface Provider {
   readonly triggers: Readonly<Record<string, TriggerKind>>;
   /** By `Destination.kind`. */
   readonly destinations: Readonly<Record<string, DestinationKind>>;
+  /** Absent where a queue's URL does not say enough. */
+  readonly queues?: QueueScheme;
 }
 
 /** A trigger or publisher that cannot be opened: what was expected, what was got, what to do. */

@@ -14,7 +14,12 @@ import { Relay } from "./relay.ts";
 const silent = (): void => {};
 const log: Log = { debug: silent, info: silent, warn: silent, error: silent, child: () => log };
 const destinations = { ...sqs.destinations, ...kafka.destinations };
-const catalog: ProviderCatalog = { findTrigger: () => undefined, findDestination: (kind) => destinations[kind] };
+const catalog: ProviderCatalog = {
+  findTrigger: () => undefined,
+  findDestination: (kind) => destinations[kind],
+  queueSchemes: [],
+  findQueueScheme: () => undefined,
+};
 
 /** The outbox table, in memory. */
 class MemoryOutbox implements Outbox {

@@ -66,6 +66,8 @@ function countingCatalog(): { catalog: ProviderCatalog; opened: () => number } {
       return { ...found, open: (...args) => ((opened += 1), found.open(...args)) };
     },
     findDestination: () => undefined,
+    queueSchemes: [],
+    findQueueScheme: () => undefined,
   };
   return { catalog, opened: () => opened };
 }

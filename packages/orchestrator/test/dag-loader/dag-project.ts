@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { provider as kafka } from "@millrace/kafka/provider";
 import { provider as sqs } from "@millrace/sqs/provider";
 import { systemClock } from "../../src/domain/clock.ts";
 import type { ImportError, LoadPass } from "../../src/domain/dag-folder.ts";
@@ -13,8 +14,10 @@ import { DagLoader, type DagLoaderOptions } from "../../src/dag-loader/dag-loade
 const installed = dirname(fileURLToPath(import.meta.resolve("zod")));
 
 export const catalog: ProviderCatalog = {
-  findTrigger: (kind) => sqs.triggers[kind],
-  findDestination: (kind) => sqs.destinations[kind],
+  findTrigger: (kind) => ({ ...sqs.triggers, ...kafka.triggers })[kind],
+  findDestination: (kind) => ({ ...sqs.destinations, ...kafka.destinations })[kind],
+  queueSchemes: [sqs, kafka].flatMap(({ queues }) => queues ?? []),
+  findQueueScheme: (connType) => [sqs, kafka].find(({ connTypes }) => connTypes.includes(connType))?.queues,
 };
 
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };

@@ -14,6 +14,7 @@ function checkedTrigger(provider: Provider, kind: TriggerKind): TriggerKind {
     sharing: kind.sharing,
     canonical: (params) => kind.canonical(params),
     queues: (params) => kind.queues(params),
+    withoutConnection: (params, id) => kind.withoutConnection?.(params, id) ?? null,
     open: async (params, connection, context) => {
       assertConnType(provider, connection);
       return kind.open(params, connection, context);
@@ -26,6 +27,7 @@ function checkedDestination(provider: Provider, kind: DestinationKind): Destinat
     params: kind.params,
     options: kind.options,
     lane: (params) => kind.lane(params),
+    withoutConnection: (params, id) => kind.withoutConnection?.(params, id) ?? null,
     openPublisher: async (connection, context) => {
       assertConnType(provider, connection);
       return kind.openPublisher(connection, context);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { DestinationKind, Provider, TriggerKind } from "@millrace/sdk/provider";
+import type { DestinationKind, Provider, QueueScheme, TriggerKind } from "@millrace/sdk/provider";
 import type { Log } from "../../domain/log.ts";
 import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
 import { checkConnTypes } from "./check-conn-type.ts";
@@ -84,10 +84,16 @@ async function load(name: string, entry: string, log: Log): Promise<Provider> {
 class DiscoveredProviders implements ProviderCatalog {
   readonly #triggers: ReadonlyMap<string, TriggerKind>;
   readonly #destinations: ReadonlyMap<string, DestinationKind>;
+  readonly #schemesByConnType: ReadonlyMap<string, QueueScheme>;
+  readonly queueSchemes: readonly QueueScheme[];
 
   constructor(providers: readonly Provider[]) {
     this.#triggers = new Map(providers.flatMap(({ triggers }) => Object.entries(triggers)));
     this.#destinations = new Map(providers.flatMap(({ destinations }) => Object.entries(destinations)));
+    this.#schemesByConnType = new Map(
+      providers.flatMap(({ connTypes, queues }) => (queues ? connTypes.map((type) => [type, queues]) : [])),
+    );
+    this.queueSchemes = providers.flatMap(({ queues }) => queues ?? []);
   }
 
   findTrigger(kind: string): TriggerKind | undefined {
@@ -95,5 +101,8 @@ class DiscoveredProviders implements ProviderCatalog {
   }
   findDestination(kind: string): DestinationKind | undefined {
     return this.#destinations.get(kind);
+  }
+  findQueueScheme(connType: string): QueueScheme | undefined {
+    return this.#schemesByConnType.get(connType);
   }
 }
