@@ -143,7 +143,19 @@ export interface DestinationKind<Params extends object = any> {
   /** What is used where the connection `id` is not set; null, or no such function, where it must be set. */
   withoutConnection?(params: Params, id: string): Connection | null;
   openPublisher(connection: Connection, context: { readonly log: ProviderLog }): Promise<Publisher>;
+  /**
+   * The params of a queue that a person names, by its URL or its bare name: `millrace publish`.
+   * @throws {TriggerError} where there is none of that name
+   */
+  queueParams?(queue: string, connection: Connection, context: { readonly log: ProviderLog }): Promise<Params>;
+  /** The options of `publish` for a message that a person sends. A `key` keeps messages in order, where the system has such a thing. */
+  messageOptions?(message: { readonly key: string | null; readonly headers: Readonly<Record<string, string>> }): object;
 }
+
+/** Neither text shows a secret. `hint`: what to do. */
+export type ConnectionTestResult =
+  | { readonly ok: true; readonly message: string }
+  | { readonly ok: false; readonly message: string; readonly hint: string };
 
 /** A trigger or destination of this provider, as data. */
 export interface QueueTarget {

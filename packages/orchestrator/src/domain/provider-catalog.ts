@@ -4,6 +4,8 @@ import type { DestinationKind, QueueScheme, TriggerKind } from "@millrace/sdk/pr
 export interface ProviderCatalog {
   findTrigger(kind: string): TriggerKind | undefined;
   findDestination(kind: string): DestinationKind | undefined;
+  /** The provider whose connections have that `conn_type`. */
+  findProvider(connType: string): Provider | undefined;
   /** Of every provider that takes a queue by its URL. */
   readonly queueSchemes: readonly QueueScheme[];
   /** Of the provider whose connections have this `conn_type`. */

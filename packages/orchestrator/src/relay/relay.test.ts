@@ -17,6 +17,7 @@ const destinations = { ...sqs.destinations, ...kafka.destinations };
 const catalog: ProviderCatalog = {
   findTrigger: () => undefined,
   findDestination: (kind) => destinations[kind],
+  findProvider: () => undefined,
   queueSchemes: [],
   findQueueScheme: () => undefined,
 };

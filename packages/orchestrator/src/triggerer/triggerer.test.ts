@@ -66,6 +66,7 @@ function countingCatalog(): { catalog: ProviderCatalog; opened: () => number } {
       return { ...found, open: (...args) => ((opened += 1), found.open(...args)) };
     },
     findDestination: () => undefined,
+    findProvider: () => undefined,
     queueSchemes: [],
     findQueueScheme: () => undefined,
   };

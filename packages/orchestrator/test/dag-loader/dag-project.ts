@@ -16,6 +16,7 @@ const installed = dirname(fileURLToPath(import.meta.resolve("zod")));
 export const catalog: ProviderCatalog = {
   findTrigger: (kind) => ({ ...sqs.triggers, ...kafka.triggers })[kind],
   findDestination: (kind) => ({ ...sqs.destinations, ...kafka.destinations })[kind],
+  findProvider: () => undefined,
   queueSchemes: [sqs, kafka].flatMap(({ queues }) => queues ?? []),
   findQueueScheme: (connType) => [sqs, kafka].find(({ connTypes }) => connTypes.includes(connType))?.queues,
 };

@@ -24,9 +24,7 @@ function checkedTrigger(provider: Provider, kind: TriggerKind): TriggerKind {
 
 function checkedDestination(provider: Provider, kind: DestinationKind): DestinationKind {
   return {
-    params: kind.params,
-    options: kind.options,
-    lane: (params) => kind.lane(params),
+    ...kind,
     withoutConnection: (params, id) => kind.withoutConnection?.(params, id) ?? null,
     openPublisher: async (connection, context) => {
       assertConnType(provider, connection);

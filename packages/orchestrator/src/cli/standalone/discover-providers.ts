@@ -102,6 +102,9 @@ class DiscoveredProviders implements ProviderCatalog {
   findDestination(kind: string): DestinationKind | undefined {
     return this.#destinations.get(kind);
   }
+  findProvider(connType: string): Provider | undefined {
+    return this.#providers.find(({ connTypes }) => connTypes.includes(connType));
+  }
   findQueueScheme(connType: string): QueueScheme | undefined {
     return this.#schemesByConnType.get(connType);
   }
