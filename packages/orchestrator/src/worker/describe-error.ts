@@ -1,14 +1,12 @@
+import { fileURLToPath } from "node:url";
 import { outcomeOf } from "@millrace/sdk/internal";
 import type { WireError } from "../domain/worker-frames.ts";
 import { PermanentError } from "./permanent-error.ts";
 import type { SecretMask } from "./secret-mask.ts";
 
-/** Of this server and its SDK, be they sources or compiled with maps to them; and of a project's own copies. */
-const OWN_CODE = [
-  new URL("../../", import.meta.url).href,
-  new URL("../", import.meta.resolve("@millrace/sdk/internal")).href,
-  "/node_modules/@millrace/",
-];
+/** Of this server and its SDK, sources or compiled: frames that a source map was applied to have paths. */
+const OWN_FOLDERS = [new URL("../../", import.meta.url), new URL("../", import.meta.resolve("@millrace/sdk/internal"))];
+const OWN_CODE = [...OWN_FOLDERS.flatMap((url) => [url.href, fileURLToPath(url)]), "/node_modules/@millrace/"];
 
 export interface DescribedError {
   readonly outcome: "failed" | "skipped";
