@@ -1,4 +1,4 @@
-import type { DestinationKind, QueueScheme, TriggerKind } from "@millrace/sdk/provider";
+import type { DestinationKind, Provider, QueueScheme, TriggerKind } from "@millrace/sdk/provider";
 
 /** The trigger and destination kinds of the providers that are installed. */
 export interface ProviderCatalog {

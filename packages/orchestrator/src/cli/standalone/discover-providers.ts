@@ -85,9 +85,11 @@ class DiscoveredProviders implements ProviderCatalog {
   readonly #triggers: ReadonlyMap<string, TriggerKind>;
   readonly #destinations: ReadonlyMap<string, DestinationKind>;
   readonly #schemesByConnType: ReadonlyMap<string, QueueScheme>;
+  readonly #providers: readonly Provider[];
   readonly queueSchemes: readonly QueueScheme[];
 
   constructor(providers: readonly Provider[]) {
+    this.#providers = providers;
     this.#triggers = new Map(providers.flatMap(({ triggers }) => Object.entries(triggers)));
     this.#destinations = new Map(providers.flatMap(({ destinations }) => Object.entries(destinations)));
     this.#schemesByConnType = new Map(
