@@ -106,8 +106,8 @@ export interface TriggerKind<Params extends object = any> {
   canonical(params: Params): string;
   /** Names what this trigger reads (a queue URL, a topic), so that two different triggers on one queue can be refused. Empty where sharing is harmless. */
   queues(params: Params): readonly string[];
-  /** What is used where the connection `id` is not set; null, or no such function, where it must be set. */
-  withoutConnection?(params: Params, id: string): Connection | null;
+  /** What is used as the connection `id`, given the one that is set; null where it must be set. Pure. Absent: what is set. */
+  completeConnection?(params: Params, id: string, found: Connection | null): Connection | null;
   /** @throws {TriggerError} where the queue cannot be opened; the triggerer shows it and tries again after a backoff. */
   open(params: Params, connection: Connection, context: OpenTriggerContext): Promise<TriggerStream>;
 }
@@ -140,14 +140,9 @@ export interface DestinationKind<Params extends object = any> {
   readonly options: JsonSchema;
   /** Messages of one lane keep their order and block only each other: the queue or topic. */
   lane(params: Params): string;
-  /** What is used where the connection `id` is not set; null, or no such function, where it must be set. */
-  withoutConnection?(params: Params, id: string): Connection | null;
+  /** What is used as the connection `id`, given the one that is set; null where it must be set. Pure. Absent: what is set. */
+  completeConnection?(params: Params, id: string, found: Connection | null): Connection | null;
   openPublisher(connection: Connection, context: { readonly log: ProviderLog }): Promise<Publisher>;
-  /**
-   * The params of a queue that a person names, by its URL or its bare name: `millrace publish`.
-   * @throws {TriggerError} where there is none of that name
-   */
-  queueParams?(queue: string, connection: Connection, context: { readonly log: ProviderLog }): Promise<Params>;
   /** The options of `publish` for a message that a person sends. A `key` keeps messages in order, where the system has such a thing. */
   messageOptions?(message: { readonly key: string | null; readonly headers: Readonly<Record<string, string>> }): object;
 }
@@ -171,9 +166,9 @@ export interface QueueScheme {
   readonly scheme: string;
   /** `yes`: surely one of ours. `maybe`: it can be one of ours, and of others. Never throws. */
   match(queue: string): "yes" | "maybe" | "no";
-  /** `queue` is a URL, or the bare name that the connection makes complete. @throws {TriggerError} QUEUE_INVALID, where it is neither */
+  /** `queue` is a URL, or the bare name that the connection makes complete. @throws {Error} a sentence, where it is neither */
   trigger(queue: string): QueueTarget;
-  /** As `trigger`. @throws {TriggerError} QUEUE_INVALID */
+  /** As `trigger`. @throws {Error} a sentence */
   destination(queue: string): QueueTarget;
 }
 
@@ -187,6 +182,11 @@ export interface Provider {
   readonly destinations: Readonly<Record<string, DestinationKind>>;
   /** Absent where a queue's URL does not say enough. */
   readonly queues?: QueueScheme;
+  /** Connects, and says what it found or what is wrong: a wrong password, an address nobody answers at, the permission that is missing. */
+  testConnection?(
+    connection: Connection,
+    context: { readonly log: ProviderLog; readonly signal: AbortSignal },
+  ): Promise<ConnectionTestResult>;
 }
 
 /** A trigger or publisher that cannot be opened: what was expected, what was got, what to do. */

@@ -14,7 +14,7 @@ function checkedTrigger(provider: Provider, kind: TriggerKind): TriggerKind {
     sharing: kind.sharing,
     canonical: (params) => kind.canonical(params),
     queues: (params) => kind.queues(params),
-    withoutConnection: (params, id) => kind.withoutConnection?.(params, id) ?? null,
+    completeConnection: (params, id, found) => (kind.completeConnection === undefined ? found : kind.completeConnection(params, id, found)),
     open: async (params, connection, context) => {
       assertConnType(provider, connection);
       return kind.open(params, connection, context);
@@ -24,8 +24,11 @@ function checkedTrigger(provider: Provider, kind: TriggerKind): TriggerKind {
 
 function checkedDestination(provider: Provider, kind: DestinationKind): DestinationKind {
   return {
-    ...kind,
-    withoutConnection: (params, id) => kind.withoutConnection?.(params, id) ?? null,
+    params: kind.params,
+    options: kind.options,
+    lane: (params) => kind.lane(params),
+    messageOptions: (message) => kind.messageOptions?.(message) ?? {},
+    completeConnection: (params, id, found) => (kind.completeConnection === undefined ? found : kind.completeConnection(params, id, found)),
     openPublisher: async (connection, context) => {
       assertConnType(provider, connection);
       return kind.openPublisher(connection, context);
