@@ -19,13 +19,14 @@ export function childArguments({ folders, home, bundles, memoryLimitMb }: ChildL
   return ["--permission", "--allow-addons", "--disable-warning=PERM0001", `--max-old-space-size=${memoryLimitMb}`, ...allowed];
 }
 
-/** The projects of the DAG files with their node_modules, and the server's own packages; never `$MILLRACE_HOME`. */
+/** The projects of the DAG files with their node_modules, and the server's own packages; never `$MILLRACE_HOME` or an `.env`. */
 function readablePaths(folders: readonly string[], home: string): string[] {
   const here = dirname(realpathSync(fileURLToPath(import.meta.url)));
   const projects = [...folders, here].map(projectOf);
   const modules = [...new Set([...folders, here].flatMap(nodeModulesAbove))];
   const linked = modules.flatMap(linkedPackages);
-  return [...projects, ...modules, ...linked].flatMap((path) => without(path, home));
+  const hidden = [home, ...projects.map((project) => join(project, ".env")).filter((file) => existsSync(file))];
+  return [...projects, ...modules, ...linked].flatMap((path) => without(path, hidden));
 }
 
 /** Without what lies in another one of them. */
@@ -68,9 +69,10 @@ function linkedPackages(modules: string): string[] {
   });
 }
 
-/** The folder; where it holds `home`, everything in it but that. */
-function without(folder: string, home: string): string[] {
-  if (folder === home || folder.startsWith(`${home}${sep}`)) return [];
-  if (!home.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`)) return [folder];
-  return readdirSync(folder).flatMap((name) => without(join(folder, name), home));
+/** The path; where it holds what is to be hidden, everything in it but that. */
+function without(path: string, hidden: readonly string[]): string[] {
+  if (hidden.some((secret) => path === secret || path.startsWith(`${secret}${sep}`))) return [];
+  const inside = hidden.filter((secret) => secret.startsWith(path.endsWith(sep) ? path : `${path}${sep}`));
+  if (inside.length === 0) return [path];
+  return readdirSync(path).flatMap((name) => without(join(path, name), inside));
 }

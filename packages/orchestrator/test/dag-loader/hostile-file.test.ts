@@ -27,12 +27,14 @@ test("what a DAG file can reach while it is imported", async (t) => {
   };
   const project = await DagProject.make(t, {}, { environment });
   await writeFile(join(project.home, "secret.key"), "secret");
+  await writeFile(join(project.root, ".env"), "MILLRACE_CONN_AWS_DEFAULT=secret");
   await mkdir(join(project.root, "data"));
   await writeFile(join(project.root, "data", "prices.csv"), "1,2");
   const files = {
     environment: "Object.keys(process.env).sort().join(' ')",
     parent: "fs.readFileSync('/proc/' + process.ppid + '/environ', 'utf8')",
     key: `fs.readFileSync(${JSON.stringify(join(project.home, "secret.key"))}, 'utf8')`,
+    settings: `fs.readFileSync(${JSON.stringify(join(project.root, ".env"))}, 'utf8')`,
     passwd: "fs.readFileSync('/etc/passwd', 'utf8')",
     write: `fs.writeFileSync(${JSON.stringify(join(project.root, "written"))}, 'x')`,
     bundle: `fs.writeFileSync(${JSON.stringify(join(project.home, "bundles", "x.mjs"))}, 'x')`,
@@ -50,7 +52,9 @@ test("what a DAG file can reach while it is imported", async (t) => {
   assert.equal(ownData, 'got "1,2"');
   assert.deepEqual(
     denied,
-    Object.fromEntries(["parent", "key", "passwd", "write", "bundle", "process", "thread"].map((name) => [name, "ERR_ACCESS_DENIED"])),
+    Object.fromEntries(
+      ["parent", "key", "settings", "passwd", "write", "bundle", "process", "thread"].map((name) => [name, "ERR_ACCESS_DENIED"]),
+    ),
   );
   assert.equal(existsSync(join(project.root, "written")), false);
 });
