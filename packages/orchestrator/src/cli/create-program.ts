@@ -3,6 +3,7 @@ import type { Environment } from "../config/config.ts";
 import { completionCommand } from "./commands/completion-command.ts";
 import { dagsCommand } from "./commands/dags-command.ts";
 import { eventsCommand } from "./commands/events-command.ts";
+import { initCommand } from "./commands/init-command.ts";
 import { runsCommand } from "./commands/runs-command.ts";
 import { standaloneCommand } from "./commands/standalone-command.ts";
 import { tasksCommand } from "./commands/tasks-command.ts";
@@ -25,6 +26,7 @@ export function createProgram(context: CommandContext): Command {
       "after",
       `
 Examples:
+  $ millrace init my-project                    a project of one's own
   $ millrace standalone --dags-folder dags      a whole server on this machine
   $ millrace dags test dags/alert.ts --event '{"celsius": 90}'
   $ millrace runs list
@@ -32,6 +34,7 @@ Examples:
 
 Exit codes: 0 it worked, 1 it failed, 2 the command line or a setting is not understood.`,
     );
+  program.addCommand(initCommand());
   program.addCommand(standaloneCommand(context));
   program.addCommand(dagsCommand(context));
   program.addCommand(runsCommand(context));
