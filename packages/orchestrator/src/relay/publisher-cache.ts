@@ -5,6 +5,7 @@ import type { Log } from "../domain/log.ts";
 import type { ProviderCatalog } from "../domain/provider-catalog.ts";
 
 interface OpenPublisher {
+  readonly connection: string;
   readonly opening: Promise<Publisher>;
   users: number;
   isDropped: boolean;
@@ -28,7 +29,7 @@ export class PublisherCache {
   /** @throws what opening or `use` throws; the publisher is then closed once nobody uses it. */
   async use<T>(connection: string, kind: string, use: (publisher: Publisher) => Promise<T>): Promise<T> {
     const key = `${kind} ${connection}`;
-    const entry = this.#publishers.get(key) ?? { opening: this.#open(connection, kind), users: 0, isDropped: false };
+    const entry = this.#publishers.get(key) ?? { connection, opening: this.#open(connection, kind), users: 0, isDropped: false };
     this.#publishers.set(key, entry);
     entry.users += 1;
     try {
@@ -41,6 +42,16 @@ export class PublisherCache {
       entry.users -= 1;
       if (entry.isDropped && entry.users === 0) await this.#close(entry);
     }
+  }
+
+  /** Its publishers are opened anew by their next users; those of now finish first. */
+  async drop(connection: string): Promise<void> {
+    const dropped = [...this.#publishers].filter(([, entry]) => entry.connection === connection);
+    for (const [key, entry] of dropped) {
+      this.#publishers.delete(key);
+      entry.isDropped = true;
+    }
+    await Promise.all(dropped.map(async ([, entry]) => (entry.users === 0 ? this.#close(entry) : undefined)));
   }
 
   async close(): Promise<void> {

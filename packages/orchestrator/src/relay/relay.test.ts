@@ -67,9 +67,18 @@ class MemoryOutbox implements Outbox {
   }
 }
 
-async function startRelay(t: TestContext, outbox: Outbox, server?: FauxqsServer): Promise<Relay> {
-  const { login, password, extra } = (server ?? (await sharedFauxqs())).connection();
-  const connections = new Map<string, Connection>([["aws_default", { id: "aws_default", connType: "aws", login, password, extra }]]);
+function awsConnection(server: FauxqsServer): Connection {
+  const { login, password, extra } = server.connection();
+  return { id: "aws_default", connType: "aws", login, password, extra };
+}
+
+async function startRelay(
+  t: TestContext,
+  outbox: Outbox,
+  server?: FauxqsServer,
+  connections = new Map<string, Connection>(),
+): Promise<Relay> {
+  connections.set("aws_default", awsConnection(server ?? (await sharedFauxqs())));
   if (skipWithout("kafka") === false && server === undefined) {
     connections.set("kafka_default", { id: "kafka_default", connType: "kafka", extra: { "bootstrap.servers": (await sharedKafka()).url } });
   }
@@ -126,6 +135,30 @@ test("a lane that cannot send blocks nobody else, and sends in order once it can
   await server.createQueue({ name });
   assert.deepEqual(await receiveAll(server, lateUrl, 30), numbered("late", 30));
   await eventually(() => assert.equal(outbox.count("sent"), 60));
+});
+
+test("where a connection changed, what is sent from then on goes over the new one", async (t) => {
+  const [first, second] = [await sharedFauxqs(), await startFauxqs()];
+  t.after(() => second.stop());
+  const name = `moved-${randomUUID()}`;
+  const [queue, moved] = [await first.createQueue({ name }), await second.createQueue({ name })];
+  const outbox = new MemoryOutbox();
+  const connections = new Map<string, Connection>();
+  const relay = await startRelay(t, outbox, first, connections);
+  relay.offer(outbox.add("sqs", "aws_default", { queueUrl: queue }, ["to the first"]));
+  await eventually(() => assert.equal(outbox.count("sent"), 1));
+  connections.set("aws_default", awsConnection(second));
+  relay.reopen("aws_default");
+  relay.offer(outbox.add("sqs", "aws_default", { queueUrl: queue }, ["to the second"]));
+  await eventually(() => assert.equal(outbox.count("sent"), 2));
+  assert.deepEqual(
+    (await first.receive(queue)).map(({ Body }) => Body),
+    ["to the first"],
+  );
+  assert.deepEqual(
+    (await second.receive(moved)).map(({ Body }) => Body),
+    ["to the second"],
+  );
 });
 
 test("what the broker never takes is recorded as rejected, and the rest is sent", async (t) => {

@@ -64,6 +64,11 @@ export class Relay implements Service {
     else this.#hasOfferSinceRead = true;
   }
 
+  /** A connection has changed: what is sent from now on goes over the new one. */
+  reopen(connection: string): void {
+    void this.#publishers.drop(connection);
+  }
+
   /** Sends what is in memory, as far as its lanes are not blocked; the rest stays pending. */
   async stop(options: { readonly deadlineMs?: number } = {}): Promise<void> {
     this.#isStopping = true;

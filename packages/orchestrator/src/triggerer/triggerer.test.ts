@@ -73,7 +73,13 @@ function countingCatalog(): { catalog: ProviderCatalog; opened: () => number } {
   return { catalog, opened: () => opened };
 }
 
-async function makeTriggerer(t: TestContext, sink: RecordingSink): Promise<{ triggerer: Triggerer; opened: () => number }> {
+interface Made {
+  readonly triggerer: Triggerer;
+  readonly opened: () => number;
+  readonly connections: Map<string, Connection>;
+}
+
+async function makeTriggerer(t: TestContext, sink: RecordingSink): Promise<Made> {
   const server = (await sharedFauxqs()).connection();
   const connections = new Map<string, Connection>([
     [
@@ -98,7 +104,7 @@ async function makeTriggerer(t: TestContext, sink: RecordingSink): Promise<{ tri
   };
   const triggerer = new Triggerer({ sink, connections: { get }, catalog, clock: systemClock, log });
   t.after(() => triggerer.stop({ deadlineMs: 5_000 }));
-  return { triggerer, opened };
+  return { triggerer, opened, connections };
 }
 
 const onQueue = (triggerId: number, queueUrl: string, params: object = {}): TriggerSubscription => ({
@@ -205,6 +211,24 @@ test("a trigger that did not change is not restarted, one that did is, one that 
   await server.send(changed, ["changed"]);
   await eventually(() => assert.deepEqual(sink.store.values.toSorted(), ["changed", "kept"]));
   assert.equal(healthOf(triggerer, 1).reconnects, 0);
+});
+
+test("where a connection changed, the triggers that use it are opened anew, and no other", async (t) => {
+  const server = await sharedFauxqs();
+  const [queue, other] = [await server.createQueue(), await server.createQueue()];
+  const sink = new RecordingSink();
+  const { triggerer, opened, connections } = await makeTriggerer(t, sink);
+  triggerer.setSubscriptions([{ ...onQueue(1, queue), connection: "late" }, onQueue(2, other)]);
+  await triggerer.start();
+  await eventually(() => assert.match(healthOf(triggerer, 1).lastError ?? "", /no connection late/));
+  await eventually(() => assert.equal(healthOf(triggerer, 2).state, "streaming"));
+  assert.equal(opened(), 1);
+  connections.set("late", { ...connections.get("aws_default")!, id: "late" });
+  triggerer.reopen("late");
+  await eventually(() => assert.equal(healthOf(triggerer, 1).state, "streaming"));
+  assert.deepEqual([opened(), healthOf(triggerer, 1).lastError], [2, null]);
+  await server.send(queue, numbered(1));
+  await eventually(() => assert.deepEqual(sink.store.values, numbered(1)));
 });
 
 test("a trigger that cannot be opened says why, is tried again, and disturbs no other", async (t) => {

@@ -37,6 +37,16 @@ export class Triggerer implements Service {
     }
   }
 
+  /** A connection has changed: the triggers that use it are opened anew. */
+  reopen(connection: string): void {
+    if (this.#isStopped) return;
+    for (const [triggerId, runner] of [...this.#runners]) {
+      if (runner.subscription.connection !== connection) continue;
+      this.#remove(triggerId, runner);
+      this.#add(runner.subscription);
+    }
+  }
+
   health(): readonly TriggerHealth[] {
     return [...this.#runners.values()].map((runner) => runner.health());
   }
