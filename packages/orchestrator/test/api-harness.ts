@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { dirname } from "node:path";
 import type { TestContext } from "node:test";
 import { Writable } from "node:stream";
 import { Ajv2020 } from "ajv/dist/2020.js";
@@ -7,17 +8,22 @@ import type { Database } from "better-sqlite3";
 import { createApi } from "../src/api/create-api.ts";
 import { issueToken } from "../src/api/auth/api-token.ts";
 import { hashPassword } from "../src/api/auth/password.ts";
+import { discoverProviders } from "../src/cli/standalone/discover-providers.ts";
+import { makeAccess } from "../src/cli/standalone/make-access.ts";
 import type { Role } from "../src/domain/account-store.ts";
 import { systemClock } from "../src/domain/clock.ts";
 import { buildDefinitions } from "../src/domain/definitions.ts";
 import type { EngineControl, EngineHealth } from "../src/domain/engine-control.ts";
+import { MillraceError } from "../src/domain/errors.ts";
 import type { TriggerHealth } from "../src/domain/health.ts";
+import { testConnection } from "../src/domain/test-connection.ts";
 import { GroupCommitter } from "../src/metadata-db/committer.ts";
 import { SqliteAccountStore } from "../src/metadata-db/sqlite/account-store.ts";
 import { DefinitionStore } from "../src/metadata-db/sqlite/definition-store.ts";
 import { registerProcess } from "../src/metadata-db/sqlite/process-store.ts";
 import { openSqliteReader } from "../src/metadata-db/sqlite/reader/open-sqlite-reader.ts";
 import { SqliteBatchWriter } from "../src/metadata-db/sqlite/sqlite-batch-writer.ts";
+import { publishMessages } from "../src/relay/publish-messages.ts";
 import { createDagRun } from "../src/scheduler/create-dag-run.ts";
 import { createLog } from "../src/telemetry/log.ts";
 import { SEED, seedDatabase } from "./seeded-database.ts";
@@ -36,12 +42,18 @@ export interface ApiHarness {
   /** What the server has logged. */
   readonly logged: () => string;
   readonly accounts: SqliteAccountStore;
+  /** What was asked of the engine, where this server has none that does it. */
+  readonly asked: readonly unknown[];
+  /** Stored connections that were changed. */
+  readonly changedConnections: readonly string[];
   setHealth(health: EngineHealth): void;
   stop(deadlineMs: number): Promise<void>;
   tokenOf(role: Role): Promise<string>;
   /** As an admin unless told otherwise; a JSON answer must be what /openapi.json says. */
   get(path: string, headers?: Record<string, string>): Promise<Answer>;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
+  patch(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer>;
+  delete(path: string, headers?: Record<string, string>): Promise<Answer>;
 }
 
 const HEALTHY: EngineHealth = { isReady: true, loader: true, scheduler: true, triggerer: true, executor: true };
@@ -56,18 +68,30 @@ const TRIGGER_HEALTH: TriggerHealth = {
 export const PASSWORD = "correct horse battery staple";
 
 /** A real server over a seeded file: runs are created by the scheduler's own code through the real committer; nothing executes them. */
-export async function startApi(t: TestContext): Promise<ApiHarness> {
+export async function startApi(t: TestContext, environment: Readonly<Record<string, string>> = {}): Promise<ApiHarness> {
   const { file, db } = seedDatabase(t);
   const reader = await openSqliteReader(file);
   t.after(() => reader.close());
   const accounts = new SqliteAccountStore(db);
   const { log, logged } = collectLog();
   let health = HEALTHY;
-  const engine: EngineControl = { ...makeEngine(db, log), health: () => health };
+  const asked: unknown[] = [];
+  const engine: EngineControl = { ...makeEngine(db, log), ...makeAsked(db, asked), health: () => health };
+  const changedConnections: string[] = [];
+  const access = makeAccess({
+    db,
+    environment,
+    config: { home: dirname(file), secretKey: null },
+    onConnectionChange: (id) => void changedConnections.push(id),
+  });
+  const parts = { catalog: await discoverProviders([], log), clock: systemClock, log };
   const api = await createApi({
     reads: reader.reads,
     engine,
     accounts,
+    ...access,
+    testConnection: (connection) => testConnection(parts, connection),
+    publish: (request) => publishMessages({ ...parts, connections: access.connections }, request),
     triggerHealth: () => [TRIGGER_HEALTH],
     version: "9.9.9",
     clock: systemClock,
@@ -97,8 +121,12 @@ export async function startApi(t: TestContext): Promise<ApiHarness> {
     if (isJson) check(init.method ?? "GET", path, answer);
     return answer;
   };
+  const send = (method: string) => (path: string, body: unknown, headers?: Record<string, string>) =>
+    call(path, { method, body: JSON.stringify(body), headers: { "content-type": "application/json" } }, headers);
   return {
     address: api.address,
+    asked,
+    changedConnections,
     db,
     file,
     logged,
@@ -107,8 +135,9 @@ export async function startApi(t: TestContext): Promise<ApiHarness> {
     stop: (deadlineMs) => api.stop({ deadlineMs }),
     tokenOf,
     get: (path, headers) => call(path, {}, headers),
-    post: (path, body, headers) =>
-      call(path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } }, headers),
+    post: send("POST"),
+    patch: send("PATCH"),
+    delete: (path, headers) => call(path, { method: "DELETE" }, headers),
   };
 }
 
@@ -120,10 +149,28 @@ function collectLog() {
 
 function makeEngine(db: Database, log: ReturnType<typeof createLog>): Pick<EngineControl, "createDagRun"> {
   const writer = new SqliteBatchWriter(db, registerProcess(db, ["api-server"], Date.now()));
-  const listener = { onRuns: () => undefined, onOutbox: () => undefined };
+  const listener = { onRuns: () => undefined, onInbox: () => undefined, onOutbox: () => undefined };
   const committer = new GroupCommitter({ writer, clock: systemClock, log, listener });
   const definitions = buildDefinitions(new DefinitionStore(db, () => "").read());
   return { createDagRun: (request) => createDagRun(request, definitions, committer) };
+}
+
+/** Told of, and done to the rows that answers are made of: the engine's own part is tested with an engine. */
+function makeAsked(db: Database, asked: unknown[]): Pick<EngineControl, "createAssetEvent" | "pauseDag" | "unpauseDag"> {
+  const setPaused = (dagId: string, isPaused: boolean, options?: object) => {
+    asked.push({ dagId, isPaused, ...options });
+    const { changes } = db.prepare("UPDATE dag SET is_paused = ? WHERE dag_id = ?").run(isPaused ? 1 : 0, dagId);
+    if (changes === 0) throw new MillraceError("DAG_NOT_FOUND", `there is no DAG '${dagId}'`);
+    return { dagId, isPaused, pendingEvents: 3 };
+  };
+  return {
+    pauseDag: async (dagId) => setPaused(dagId, true),
+    unpauseDag: async (dagId, options) => setPaused(dagId, false, options),
+    createAssetEvent: async (request) => {
+      asked.push(request);
+      return { id: SEED.alertEvent, assetId: SEED.alerts, createdAt: Date.now() };
+    },
+  };
 }
 
 /** Checks an answer against the schema that /openapi.json gives for its route and status. */

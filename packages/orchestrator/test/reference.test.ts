@@ -119,7 +119,10 @@ test("rest.md has every route with its role, and no other", async (t) => {
   const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  const documented = rows(read("rest.md"), /^`(GET|POST) /).map(([route, role]) => ({ route: route!.slice(1, -1), role: role! }));
+  const documented = rows(read("rest.md"), /^`(GET|POST|PATCH|DELETE) /).map(([route, role]) => ({
+    route: route!.slice(1, -1),
+    role: role!,
+  }));
   assert.deepEqual(documented.map(({ route }) => route).toSorted(), [...routes, "GET /openapi.json"].toSorted());
   for (const { route, role } of documented) {
     const [method, path] = route.split(" ") as [string, string];

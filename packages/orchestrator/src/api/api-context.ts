@@ -1,17 +1,29 @@
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from "fastify";
-import type { AccountStore, Role } from "../domain/account-store.ts";
+import type { ConnectionTestResult, Connection } from "@millrace/sdk/provider";
+import type { Account, AccountStore, Role } from "../domain/account-store.ts";
+import type { AuditLog } from "../domain/audit-log.ts";
 import type { Clock } from "../domain/clock.ts";
+import type { ConnectionRegistry } from "../domain/connection-registry.ts";
 import type { EngineControl } from "../domain/engine-control.ts";
 import type { TriggerHealth } from "../domain/health.ts";
 import type { Log } from "../domain/log.ts";
+import type { Published, PublishRequest } from "../domain/publish.ts";
 import type { Reads } from "../domain/reads.ts";
+import type { VariableRegistry } from "../domain/variable-registry.ts";
 
 /** What the API is made of; every part is given by whoever puts the server together. */
 export interface ApiContext {
   readonly reads: Reads;
   readonly engine: EngineControl;
   readonly accounts: AccountStore;
+  readonly connections: ConnectionRegistry;
+  readonly variables: VariableRegistry;
+  readonly audit: AuditLog;
+  /** Really connects. */
+  readonly testConnection: (connection: Connection) => Promise<ConnectionTestResult>;
+  /** Sends at once. @throws {MillraceError} CONNECTION_NOT_FOUND, BAD_REQUEST, PROVIDER_NOT_FOUND, PUBLISH_FAILED */
+  readonly publish: (request: PublishRequest) => Promise<Published>;
   /** The triggers of this process, as they are now. */
   readonly triggerHealth: () => readonly TriggerHealth[];
   readonly version: string;
@@ -25,6 +37,10 @@ export type RouteRole = Role | "public";
 declare module "fastify" {
   interface FastifyContextConfig {
     role?: RouteRole;
+  }
+  interface FastifyRequest {
+    /** Whose token came with it; null on public routes. */
+    account: Account | null;
   }
 }
 

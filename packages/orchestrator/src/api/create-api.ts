@@ -8,14 +8,18 @@ import { describeApi } from "./openapi.ts";
 import { problemHandler, sendProblem } from "./problem.ts";
 import { assetEventRoutes } from "./routes/asset-event-routes.ts";
 import { assetRoutes } from "./routes/asset-routes.ts";
+import { connectionRoutes } from "./routes/connection-routes.ts";
+import { connectionTestRoutes } from "./routes/connection-test-routes.ts";
 import { dagRoutes } from "./routes/dag-routes.ts";
 import { dagRunRoutes } from "./routes/dag-run-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
 import { importErrorRoutes } from "./routes/import-error-routes.ts";
 import { loginRoutes } from "./routes/login-routes.ts";
 import { monitorRoutes } from "./routes/monitor-routes.ts";
+import { publishRoutes } from "./routes/publish-routes.ts";
 import { taskInstanceRoutes } from "./routes/task-instance-routes.ts";
 import { taskLogRoutes } from "./routes/task-log-routes.ts";
+import { variableRoutes } from "./routes/variable-routes.ts";
 import { watcherRoutes } from "./routes/watcher-routes.ts";
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
@@ -46,6 +50,7 @@ export async function createApi(context: ApiContext): Promise<Api> {
     const path = request.url.split("?")[0];
     return sendProblem(reply, new MillraceError("NOT_FOUND", `there is nothing at ${request.method} ${path}`));
   });
+  app.decorateRequest("account", null);
   app.addHook("onRequest", requireRole(context));
   await describeApi(app, context.version);
   await app.register(async (scope) => addRoutes(scope as unknown as ApiServer, context));
@@ -93,4 +98,8 @@ function addRoutes(app: ApiServer, context: ApiContext): void {
   importErrorRoutes(app, context);
   deadLetterRoutes(app, context);
   watcherRoutes(app, context);
+  connectionRoutes(app, context);
+  connectionTestRoutes(app, context);
+  variableRoutes(app, context);
+  publishRoutes(app, context);
 }

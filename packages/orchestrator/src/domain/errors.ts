@@ -36,6 +36,7 @@ export const ERRORS = {
   VARIABLE_READ_ONLY: { status: 409, hint: "change the environment variable where the server is started" },
   SECRET_KEY_INVALID: { status: 500, hint: "put the key back as it was: without it what is stored cannot be read" },
   SECRET_UNREADABLE: { status: 500, hint: "start the server with the key it was stored with, or delete what is stored and add it again" },
+  PUBLISH_FAILED: { status: 502, hint: "`millrace connections test ID` says whether the connection works" },
   PROVIDER_NOT_FOUND: { status: 500, hint: "install the provider package in the project of the DAG file" },
   TRIGGER_KIND_UNKNOWN: { status: 500, hint: "install the provider package that brings it" },
   INTERNAL: { status: 500, hint: "see the server's log for the cause" },

@@ -1,5 +1,7 @@
 import type { FastifyRequest } from "fastify";
-import { ROLES, type Role } from "../../domain/account-store.ts";
+import { type Account, ROLES, type Role } from "../../domain/account-store.ts";
+import type { Actor } from "../../domain/audit-log.ts";
+import type { Clock } from "../../domain/clock.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { ApiContext } from "../api-context.ts";
 import { hashToken } from "./api-token.ts";
@@ -13,12 +15,22 @@ export function requireRole({ accounts, clock }: ApiContext) {
     if (token === undefined) throw new MillraceError("UNAUTHENTICATED", "expected a header 'Authorization: Bearer TOKEN', got none");
     const account = await accounts.findByToken(hashToken(token), clock.now());
     if (account === null) throw new MillraceError("UNAUTHENTICATED", "the token is not known here, or has expired");
-    if (!isAtLeast(account.role, needed)) {
-      throw new MillraceError("FORBIDDEN", `this needs the role '${needed}', account '${account.name}' has '${account.role}'`);
-    }
+    assertRole(account, needed);
+    request.account = account;
   };
 }
 
-function isAtLeast(role: Role, needed: Role): boolean {
+/** For what depends on more than the route. @throws {MillraceError} FORBIDDEN */
+export function assertRole(account: Account | null, needed: Role): void {
+  if (account === null || !isAtLeast(account.role, needed))
+    throw new MillraceError("FORBIDDEN", `this needs the role '${needed}', account '${account?.name}' has '${account?.role}'`);
+}
+
+/** Who makes this request, now. */
+export function actorOf({ account }: FastifyRequest, clock: Clock): Actor {
+  return { userName: account?.name ?? "", at: clock.now() };
+}
+
+export function isAtLeast(role: Role, needed: Role): boolean {
   return ROLES.indexOf(role) >= ROLES.indexOf(needed);
 }

@@ -34,6 +34,12 @@ export function readPage(query: PageParameters, orders: readonly string[]): Page
   return { limit: Math.min(query.limit ?? 50, MAX_LIMIT), offset: query.offset ?? 0, order };
 }
 
+/** One page of a list that is in memory, in ascending order there. */
+export function pageOf<Row>(rows: readonly Row[], { limit, offset, order }: PageRequest): readonly Row[] {
+  const ordered = order === "descending" ? rows.toReversed() : rows;
+  return ordered.slice(offset, offset + limit);
+}
+
 const BOUNDS = ["gte", "gt", "lte", "lt"] as const;
 type Bound = (typeof BOUNDS)[number];
 

@@ -2,20 +2,22 @@ import { createApi, type Api } from "../../api/create-api.ts";
 import { issueToken } from "../../api/auth/api-token.ts";
 import { ADMIN_NAME, ensureAdmin } from "../../api/auth/ensure-admin.ts";
 import type { Config } from "../../config/config.ts";
-import { EnvironmentConnections } from "../../config/connections.ts";
-import { EnvironmentVariables } from "../../config/variables.ts";
 import { systemClock } from "../../domain/clock.ts";
 import type { Log } from "../../domain/log.ts";
+import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
 import type { Reads } from "../../domain/reads.ts";
 import type { ActiveRun } from "../../domain/run.ts";
+import { testConnection } from "../../domain/test-connection.ts";
 import { SqliteAccountStore } from "../../metadata-db/sqlite/account-store.ts";
 import { lockDatabase } from "../../metadata-db/sqlite/file-lock.ts";
 import { assertDatabaseFile, openDatabase } from "../../metadata-db/sqlite/open-database.ts";
 import { openSqliteReader } from "../../metadata-db/sqlite/reader/open-sqlite-reader.ts";
+import { publishMessages } from "../../relay/publish-messages.ts";
 import { readVersion } from "../read-version.ts";
 import { removeServerFile, writeServerFile } from "../server-file.ts";
 import { discoverProviders } from "./discover-providers.ts";
 import { Engine } from "./engine.ts";
+import { type Access, makeAccess } from "./make-access.ts";
 import { prepareFiles, protectDatabaseFile } from "./prepare-files.ts";
 
 export interface StandaloneOptions {
@@ -72,20 +74,27 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
   const { db, reads } = await openFiles(config, cleanup);
   const accounts = new SqliteAccountStore(db);
   const version = readVersion();
+  const catalog = await discoverProviders(config.dagsFolders, log);
+  const onConnectionChange = (id: string): void => {
+    engine.triggerer.reopen(id);
+    engine.relay.reopen(id);
+  };
+  const access = makeAccess({ db, config, environment, onConnectionChange });
+  const { connections, variables } = access;
   const engine = new Engine({
     config,
     environment,
     db,
-    catalog: await discoverProviders(config.dagsFolders, log),
-    connections: new EnvironmentConnections(environment),
-    variables: new EnvironmentVariables(environment),
+    catalog,
+    connections,
+    variables,
     clock,
     log,
     version,
     ...(onRunEnd && { onRunEnd }),
   });
   const triggerHealth = (): ReturnType<typeof engine.triggerer.health> => engine.triggerer.health();
-  const api = await createApi({ reads, engine, accounts, triggerHealth, version, clock, log: log.child({ part: "api" }) });
+  const api = await createApi({ reads, engine, accounts, triggerHealth, version, ...outsideParts(access, catalog, log) });
   // The address first: a health check sees 503 until runs can start, and a port in use is told before anything is stored.
   await api.start(config.host, config.port);
   let stopAt = clock.monotonic();
@@ -103,6 +112,18 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
     await stopped;
   };
   return { address: api.address, engine, reads, stop };
+}
+
+/** What the API needs to reach other systems itself. */
+function outsideParts(access: Access, catalog: ProviderCatalog, log: Log) {
+  const parts = { catalog, clock: systemClock, log: log.child({ part: "api" }) };
+  return {
+    ...access,
+    clock: parts.clock,
+    log: parts.log,
+    testConnection: (connection: Parameters<typeof testConnection>[1]) => testConnection(parts, connection),
+    publish: (request: Parameters<typeof publishMessages>[1]) => publishMessages({ ...parts, connections: access.connections }, request),
+  };
 }
 
 /** The lock before the file, so that no two servers ever write to it. */
