@@ -34,7 +34,7 @@ test("a connection is stored, shown without its secrets, changed field by field,
     },
   );
   // What was shown is sent back with one change: the secrets stay.
-  const { source, variable, error, ...shown } = body;
+  const { source: _source, variable: _variable, error: _error, ...shown } = body;
   const changed = await api.patch(`${PATH}/plant`, { ...shown, host: "other", login: null });
   assert.deepEqual([changed.status, changed.body.host, changed.body.login], [200, "other", null]);
   await api.patch(`${PATH}/plant?update_mask=port`, { port: 1, host: "dropped" });

@@ -103,26 +103,6 @@ export async function startApi(t: TestContext, environment: Readonly<Record<stri
     await accounts.save({ name: role, passwordHash: await hashPassword(PASSWORD), role }, Date.now());
     return issueToken(accounts, role, Date.now());
   };
-  const admin = await tokenOf("admin");
-  const check = await readChecker(api.address);
-  const call = async (
-    path: string,
-    init: { method?: string; body?: string; headers?: Record<string, string> },
-    headers: Record<string, string> = {},
-  ): Promise<Answer> => {
-    const response = await fetch(api.address + path, {
-      ...init,
-      headers: { authorization: `Bearer ${admin}`, ...init.headers, ...headers },
-    });
-    const text = await response.text();
-    const isJson =
-      /json$|json;/.test(response.headers.get("content-type") ?? "") && !response.headers.get("content-type")?.includes("ndjson");
-    const answer = { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
-    if (isJson) check(init.method ?? "GET", path, answer);
-    return answer;
-  };
-  const send = (method: string) => (path: string, body: unknown, headers?: Record<string, string>) =>
-    call(path, { method, body: JSON.stringify(body), headers: { "content-type": "application/json" } }, headers);
   return {
     address: api.address,
     asked,
@@ -134,6 +114,32 @@ export async function startApi(t: TestContext, environment: Readonly<Record<stri
     setHealth: (next) => void (health = next),
     stop: (deadlineMs) => api.stop({ deadlineMs }),
     tokenOf,
+    ...makeCalls(api.address, await tokenOf("admin"), await readChecker(api.address)),
+  };
+}
+
+type Check = (method: string, path: string, answer: Answer) => void;
+
+function makeCalls(address: string, token: string, check: Check): Pick<ApiHarness, "get" | "post" | "patch" | "delete"> {
+  const call = async (
+    path: string,
+    init: { method?: string; body?: string; headers?: Record<string, string> },
+    headers: Record<string, string> = {},
+  ): Promise<Answer> => {
+    const response = await fetch(address + path, {
+      ...init,
+      headers: { authorization: `Bearer ${token}`, ...init.headers, ...headers },
+    });
+    const text = await response.text();
+    const type = response.headers.get("content-type") ?? "";
+    const isJson = /json$|json;/.test(type) && !type.includes("ndjson");
+    const answer = { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
+    if (isJson) check(init.method ?? "GET", path, answer);
+    return answer;
+  };
+  const send = (method: string) => (path: string, body: unknown, headers?: Record<string, string>) =>
+    call(path, { method, body: JSON.stringify(body), headers: { "content-type": "application/json" } }, headers);
+  return {
     get: (path, headers) => call(path, {}, headers),
     post: send("POST"),
     patch: send("PATCH"),
@@ -174,7 +180,7 @@ function makeAsked(db: Database, asked: unknown[]): Pick<EngineControl, "createA
 }
 
 /** Checks an answer against the schema that /openapi.json gives for its route and status. */
-async function readChecker(address: string): Promise<(method: string, path: string, answer: Answer) => void> {
+async function readChecker(address: string): Promise<Check> {
   const document = (await (await fetch(`${address}/openapi.json`)).json()) as any;
   assert.equal(document.openapi, "3.1.0");
   const ajv = new Ajv2020({ strict: false, validateFormats: false });

@@ -40,8 +40,8 @@ export class Triggerer implements Service {
   /** A connection has changed: the triggers that use it are opened anew. */
   reopen(connection: string): void {
     if (this.#isStopped) return;
-    for (const [triggerId, runner] of [...this.#runners]) {
-      if (runner.subscription.connection !== connection) continue;
+    const affected = [...this.#runners].filter(([, { subscription }]) => subscription.connection === connection);
+    for (const [triggerId, runner] of affected) {
       this.#remove(triggerId, runner);
       this.#add(runner.subscription);
     }

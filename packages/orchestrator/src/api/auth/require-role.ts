@@ -27,7 +27,7 @@ export function assertRole(account: Account | null, needed: Role): void {
 }
 
 /** Who makes this request, now. */
-export function actorOf({ account }: FastifyRequest, clock: Clock): Actor {
+export function actorOf({ account }: Pick<FastifyRequest, "account">, clock: Clock): Actor {
   return { userName: account?.name ?? "", at: clock.now() };
 }
 

@@ -7,6 +7,7 @@ import type { ApiContext, ApiServer } from "../api-context.ts";
 import { type ConnectionPatch, ConnectionPatchSchema, readConnection } from "../resources/connection-resource.ts";
 import { NullableText } from "../resources/nullable.ts";
 
+const PATH = "/api/v2/connections/test";
 const TestResult = Type.Object({
   status: Type.Boolean(),
   message: Type.String(),
@@ -21,13 +22,12 @@ export function connectionTestRoutes(app: ApiServer, { connections, testConnecti
     body: ConnectionPatchSchema,
     response: { 200: TestResult },
   };
-  app.post("/api/v2/connections/test", { config: { role: "operator" }, schema }, async (request) => {
-    const { body } = request;
+  app.post(PATH, { config: { role: "operator" }, schema }, async ({ body, account }) => {
     const id = body.connection_id ?? "";
     const isGiven = Object.keys(body).some((name) => name !== "connection_id");
     // Whoever chooses the host is sent the stored password.
-    if (isGiven) assertRole(request.account, "admin");
-    await audit.record(actorOf(request, clock), "connection.test", id);
+    if (isGiven) assertRole(account, "admin");
+    await audit.record(actorOf({ account }, clock), "connection.test", id);
     const result = isGiven ? await testConnection(await readGiven(id, body)) : await testEntry(await connections.entry(id));
     return { status: result.ok, message: result.message, hint: result.ok ? null : result.hint };
   });

@@ -4,6 +4,7 @@ import type { ApiContext, ApiServer } from "../api-context.ts";
 import { actorOf } from "../auth/require-role.ts";
 import { AnyObject, nullable } from "../resources/nullable.ts";
 
+const PATH = "/api/v2/publish";
 const MAX_COUNT = 10_000;
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
@@ -33,15 +34,15 @@ export function publishRoutes(app: ApiServer, { publish, audit, clock }: ApiCont
     body: Message,
     response: { 200: PublishedMessages },
   };
-  app.post("/api/v2/publish", { config: { role: "operator" }, bodyLimit: MAX_BODY_BYTES * 2, schema }, async (request) => {
-    const { connection_id: connection, queue, body, body_base64: base64, key = null, headers = {}, count = 1 } = request.body;
+  app.post(PATH, { config: { role: "operator" }, bodyLimit: MAX_BODY_BYTES * 2, schema }, async ({ body: message, account }) => {
+    const { connection_id: connection, queue, body, body_base64: base64, key = null, headers = {}, count = 1 } = message;
     if ((body === undefined) === (base64 === undefined))
       throw new MillraceError(
         "BAD_REQUEST",
         `expected one of the fields 'body' and 'body_base64', got ${body === undefined ? "none" : "both"}`,
       );
     const bytes = body === undefined ? Buffer.from(base64!, "base64") : Buffer.from(body);
-    await audit.record(actorOf(request, clock), "publish", connection, { queue, count });
+    await audit.record(actorOf({ account }, clock), "publish", connection, { queue, count });
     const { kind, params, messageIds } = await publish({ connection, queue, body: bytes, key: key || null, headers, count });
     return { connection_id: connection, kind, params: { ...params }, message_ids: [...messageIds] };
   });
