@@ -45,8 +45,7 @@ test("DAGs, one DAG, its details and its tasks", async (t) => {
   assert.deepEqual(details.schedule, {
     kind: "each",
     text: 'each(readings, { where: "payload.celsius > 80.0" })',
-    asset: "readings",
-    where: "payload.celsius > 80.0",
+    assets: ["readings"],
   });
   assert.deepEqual(details.asset_expression, { asset: { name: "readings", uri: "kafka://readings", group: "asset" } });
   assert.deepEqual([details.active_runs_count, details.latest_dag_version.version_number], [2, 2]);

@@ -15,8 +15,17 @@ function setUp() {
 }
 
 function entry(fields: Partial<IngestEntry> = {}): IngestEntry {
-  const event = { assetId: 1, payload: Buffer.from("{}"), messageKey: null, headers: null, extra: null, partitionKey: null, sentAt: null };
-  const decisions = [{ dag: 7, versionId: 3, code: DECISION_CODES.run, reason: null }];
+  const event = {
+    assetId: 1,
+    assetName: "a",
+    payload: Buffer.from("{}"),
+    messageKey: null,
+    headers: null,
+    extra: null,
+    partitionKey: null,
+    sentAt: null,
+  };
+  const decisions = [{ dag: 7, versionId: 3, code: DECISION_CODES.run, reason: null, inbox: null }];
   return {
     source: "s",
     position: null,
@@ -92,7 +101,7 @@ test("a run id that exists fails alone", () => {
   const { writer } = setUp();
   const create: Work = {
     kind: "create",
-    run: { dag: 1, versionId: 1, type: "manual", logicalDate: null, params: null, customRunId: "mine", event: null },
+    run: { dag: 1, versionId: 1, type: "manual", logicalDate: null, params: null, customRunId: "mine", part: "", events: [] },
   };
   const { results, runs } = writer.write([create, create, ingest(at(0))], 1);
   assert.ok(results[1] instanceof WorkFailure);
@@ -100,7 +109,8 @@ test("a run id that exists fails alone", () => {
 });
 
 test("unfinished runs are read in order, by pages, with their event", () => {
-  const { writer, store } = setUp();
+  const { db, writer, store } = setUp();
+  db.prepare("INSERT INTO asset (id, name, extra, created_at, updated_at) VALUES (1, 'a', '{}', 0, 0)").run();
   const { runs } = writer.write([ingest(at(0), at(1), at(2))], 1);
   writer.write(
     [
@@ -123,7 +133,7 @@ test("unfinished runs are read in order, by pages, with their event", () => {
   assert.deepEqual(store.active(7, 0, 1), [runs[1]!.id]);
   assert.deepEqual(store.active(7, runs[1]!.id, 10), [runs[2]!.id]);
   assert.deepEqual(store.active(8, 0, 10), []);
-  assert.equal(store.load(runs[1]!.id)?.event?.data.payload.toString(), "{}");
+  assert.equal(store.load(runs[1]!.id)?.events[0]?.data.payload.toString(), "{}");
   assert.equal(store.load(runs[0]!.id), null, "it has finished");
   assert.deepEqual([...store.countUnstarted()], [[5, 2]]);
   assert.ok(store.nextId() > runs[2]!.id);

@@ -9,7 +9,9 @@ const writes = (runId: number): RunWrites => ({ runId, run: null, taskInstances:
 
 function setUp(write: (batch: readonly Work[]) => void) {
   const timers: (() => void)[] = [];
-  const writer: BatchWriter = { write: (batch) => (write(batch), { results: batch.map(() => undefined), runs: [], outbox: [] }) };
+  const writer: BatchWriter = {
+    write: (batch) => (write(batch), { results: batch.map(() => undefined), runs: [], inbox: [], outbox: [] }),
+  };
   const errors: string[] = [];
   const log: Log = { debug() {}, info() {}, warn() {}, error: (message) => void errors.push(message), child: () => log };
   let passedMs = 0;
@@ -18,7 +20,7 @@ function setUp(write: (batch: readonly Work[]) => void) {
     monotonic: () => passedMs,
     after: (_ms: number, task: () => void) => (timers.push(task), () => undefined),
   };
-  const committer = new GroupCommitter({ writer, clock, log, listener: { onRuns() {}, onOutbox() {} } });
+  const committer = new GroupCommitter({ writer, clock, log, listener: { onRuns() {}, onInbox() {}, onOutbox() {} } });
   return { committer, timers, errors, passTime: (ms: number) => void (passedMs += ms) };
 }
 

@@ -11,6 +11,7 @@ import type { Log } from "../src/domain/log.ts";
 import { GroupCommitter } from "../src/metadata-db/committer.ts";
 import { openDatabase } from "../src/metadata-db/sqlite/open-database.ts";
 import { SqliteBatchWriter } from "../src/metadata-db/sqlite/sqlite-batch-writer.ts";
+import { SqliteInboxStore } from "../src/metadata-db/sqlite/sqlite-inbox-store.ts";
 import { SqliteRunStore } from "../src/metadata-db/sqlite/sqlite-run-store.ts";
 import { Scheduler } from "../src/scheduler/scheduler.ts";
 
@@ -95,11 +96,12 @@ async function setUp(t: TestContext, { tasks, clock = systemClock }: SetUpOption
     writer: new SqliteBatchWriter(db, 1),
     clock,
     log: silent,
-    listener: { onRuns: (runs) => scheduler!.onRuns(runs), onOutbox() {} },
+    listener: { onRuns: (runs) => scheduler!.onRuns(runs), onInbox() {}, onOutbox() {} },
   });
   scheduler = new Scheduler({
     committer,
     store: new SqliteRunStore(db),
+    inboxStore: new SqliteInboxStore(db),
     executor: (listener) => new HeldExecutor(listener),
     definitions: () => NO_DEFINITIONS,
     findVersion: versionOf,
@@ -122,7 +124,8 @@ async function setUp(t: TestContext, { tasks, clock = systemClock }: SetUpOption
     logicalDate: null,
     params,
     customRunId: null,
-    event: null,
+    part: "",
+    events: [],
   });
   const create = (dag = 1, params: Uint8Array | null = null): Promise<NewRun> => committer.create(creation(dag, params));
   const count = (where: string): unknown => db.prepare(`SELECT count(*) FROM dag_run WHERE ${where}`).pluck().get();

@@ -58,7 +58,7 @@ test("a task that never gives the event loop back holds up its neighbours for a 
   const dispatch = (fence: string, taskId: string, isolation: "shared" | "process"): void => {
     const ref = { runId: 1, taskIndex: 0, mapIndex: -1, try: 1, fence };
     const run = { dagRunId: "r", type: "manual", logicalDate: null };
-    const header = { type: "dispatch", ref, run, pattern: "manual" } as const;
+    const header = { type: "dispatch", ref, run, part: "" } as const;
     const task: TaskDispatch = {
       ref,
       place: { bundle, source: join(folder, "d.ts"), dagId: "d", taskId },

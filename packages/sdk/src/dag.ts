@@ -5,7 +5,8 @@ import { attachDefinition, callSite, type TaskFunction } from "./definition.ts";
 import { notYetSupported } from "./definition-error.ts";
 import type { Duration } from "./duration.ts";
 import { checkId, checkOption, checkOptions } from "./option-check.ts";
-import { patternDefinition, type InputOf, type Schedule } from "./pattern.ts";
+import { type InputOf, type Schedule } from "./pattern.ts";
+import { patternDefinition } from "./pattern-definition.ts";
 import type { Schema } from "./schema.ts";
 import type { TaskContext } from "./task-context.ts";
 import type { TaskRef, TaskSettings } from "./task.ts";
@@ -29,14 +30,15 @@ export interface DagOptions<S extends Schedule, P> extends TaskSettings {
   params?: Schema<P, any>;
   description?: string;
   tags?: readonly string[];
+  /** Runs at once; more events wait. Unlimited, but 1 where the schedule is, or has, `coalesce`, `cron` or `every`. */
   maxActiveRuns?: number;
   runTimeout?: Duration;
   whilePaused?: "keep" | "drop";
 }
 
 type AnyDagOptions = DagOptions<Schedule, unknown>;
-const OPTIONS = [...SETTINGS, "schedule", "params", "description", "tags"] satisfies (keyof AnyDagOptions)[];
-const NOT_YET = [...SETTINGS_NOT_YET, "maxActiveRuns", "runTimeout", "whilePaused"] satisfies (keyof AnyDagOptions)[];
+const OPTIONS = [...SETTINGS, "schedule", "params", "description", "tags", "maxActiveRuns"] satisfies (keyof AnyDagOptions)[];
+const NOT_YET = [...SETTINGS_NOT_YET, "runTimeout", "whilePaused"] satisfies (keyof AnyDagOptions)[];
 const BUILDERS_NOT_YET = [
   "batched",
   "map",
@@ -60,11 +62,13 @@ export function defineDag<const S extends Schedule = null, P = {}, R extends Tas
   const what = `dag '${checkId("defineDag", id)}'`;
   checkOptions(what, options, OPTIONS, NOT_YET);
   checkOption(`${what}: its callback`, typeof build === "function", "a function that makes the tasks", build);
-  const { description, tags = [], params } = options;
+  const { description, tags = [], params, maxActiveRuns = null } = options;
   checkOption(`${what}: option 'description'`, description === undefined || typeof description === "string", "a string", description);
   const isTags = Array.isArray(tags) && tags.every((tag) => typeof tag === "string");
   checkOption(`${what}: option 'tags'`, isTags, "a list of strings", tags);
   checkSchema(`${what}: option 'params'`, params);
+  const isLimit = maxActiveRuns === null || (Number.isSafeInteger(maxActiveRuns) && maxActiveRuns >= 1);
+  checkOption(`${what}: option 'maxActiveRuns'`, isLimit, "a whole number of at least 1", maxActiveRuns);
   const schedule = patternDefinition(what, options.schedule);
   const assembly = new DagAssembly(id, resolveSettings(what, options, DEFAULT_SETTINGS));
   const { tasks, resultTask } = assembly.close(build(builderFor(assembly) as DagBuilder<InputOf<S>, P>));
@@ -76,6 +80,7 @@ export function defineDag<const S extends Schedule = null, P = {}, R extends Tas
       description: description ?? null,
       tags,
       schedule,
+      maxActiveRuns,
       params: params ?? null,
       tasks,
       resultTask,

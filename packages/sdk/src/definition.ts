@@ -26,9 +26,34 @@ export interface DestinationDefinition {
   readonly site: string;
 }
 
+/** Events of one asset; those for which `where` is false do not count. */
+export interface SourceDefinition {
+  readonly asset: AssetDefinition;
+  readonly where: string | null;
+}
+
+export interface LegDefinition {
+  /** The key in a record of legs; the place in a list of them. */
+  readonly name: string;
+  /** Several where the leg is `any` of them. */
+  readonly sources: readonly SourceDefinition[];
+}
+
 export type PatternDefinition =
   | { readonly kind: "none" }
-  | { readonly kind: "each"; readonly asset: AssetDefinition; readonly where: string | null };
+  | { readonly kind: "each" | "coalesce"; readonly sources: readonly SourceDefinition[] }
+  | { readonly kind: "all"; readonly shape: "list" | "record"; readonly legs: readonly LegDefinition[] }
+  | { readonly kind: "any"; readonly patterns: readonly PatternDefinition[] }
+  | {
+      readonly kind: "cron";
+      readonly expression: string;
+      /** An IANA name. */
+      readonly timeZone: string;
+      /** UTC ms; null where it starts with the DAG. */
+      readonly startAt: number | null;
+      readonly catchup: boolean;
+    }
+  | { readonly kind: "every"; readonly intervalMs: number };
 
 /** Called with the context that task-context.ts types; its fields are own properties, so that they destructure. */
 export type TaskFunction = (context: object) => unknown;
@@ -54,6 +79,8 @@ export interface DagDefinition {
   readonly description: string | null;
   readonly tags: readonly string[];
   readonly schedule: PatternDefinition;
+  /** As it was given; null where the pattern decides. */
+  readonly maxActiveRuns: number | null;
   readonly params: Schema | null;
   /** In the order they were made, which is topological: a need exists before the task that needs it. */
   readonly tasks: readonly TaskDefinition[];

@@ -7,7 +7,9 @@ export {
   type DagDefinition,
   type Definition,
   type DestinationDefinition,
+  type LegDefinition,
   type PatternDefinition,
+  type SourceDefinition,
   type TaskDefinition,
   type TaskFunction,
 } from "./definition.ts";

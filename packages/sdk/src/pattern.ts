@@ -1,12 +1,13 @@
-import { assetDefinition, type Asset } from "./asset.ts";
+import type { Asset } from "./asset.ts";
 import type { AssetEvent } from "./asset-event.ts";
 import type { Cel } from "./cel.ts";
 import type { Cron } from "./cron.ts";
-import type { PatternDefinition } from "./definition.ts";
-import { DefinitionError, notYetSupported } from "./definition-error.ts";
+import { notYetSupported } from "./definition-error.ts";
 import type { Duration } from "./duration.ts";
+import { parseDuration } from "./duration.ts";
 import type { EventOf, EventSource, RawPayloadOf } from "./event-source.ts";
-import { checkOption, checkOptions, quote } from "./option-check.ts";
+import { checkOption, checkOptions } from "./option-check.ts";
+import { filterSources, legsOf, patternDefinition, sourcesOf } from "./pattern-definition.ts";
 
 declare const inputType: unique symbol;
 
@@ -106,11 +107,8 @@ export function each<S extends EventSource, const W extends string = string, con
   source: S,
   options: EachOptions<Cel<W, RawPayloadOf<S>>, Cel<K, RawPayloadOf<S>>> = {},
 ): Each<EventOf<S>, KeyOf<K>, RawPayloadOf<S>> {
-  assetDefinition("each", source);
   checkOptions("each", options, ["where"], ["key", "maxActive", "eventTime", "order", "maxActivePerKey"]);
-  const { where } = options;
-  checkOption("each: option 'where'", where === undefined || typeof where === "string", "a CEL expression as a string", where);
-  return { kind: "each", options: { source, where } };
+  return { kind: "each", options: { sources: filterSources("each", source, options.where) } };
 }
 
 interface BatchOptions<W, K> extends Where<W> {
@@ -140,12 +138,16 @@ export function debounce<S extends EventSource, const W extends string = string,
   return notYetSupported("the pattern `debounce`");
 }
 
-/** @throws {DefinitionError} NOT_YET_SUPPORTED */
+/**
+ * One run for all that is pending: what arrives while it runs waits for the next one. A run takes at most 10,000 events.
+ * @throws {DefinitionError} BAD_OPTION, NOT_YET_SUPPORTED
+ */
 export function coalesce<S extends EventSource, const W extends string = string>(
-  _source: S,
-  _options: Where<Cel<W, RawPayloadOf<S>>> = {},
+  source: S,
+  options: Where<Cel<W, RawPayloadOf<S>>> = {},
 ): Pattern<BatchInput<"coalesce", EventOf<S>>> {
-  return notYetSupported("the pattern `coalesce`");
+  checkOptions("coalesce", options, ["where"], []);
+  return { kind: "coalesce", options: { sources: filterSources("coalesce", source, options.where) } };
 }
 
 interface AbsenceOptions<W, K> extends Where<W> {
@@ -179,12 +181,16 @@ export interface AllOptions<K, T> {
   eventTime?: string;
   allowedLateness?: Duration;
 }
-/** @throws {DefinitionError} NOT_YET_SUPPORTED */
+/**
+ * One run once every leg has an event; it takes all that is pending, and `event` is the newest of each leg.
+ * @throws {DefinitionError} BAD_OPTION, NOT_YET_SUPPORTED
+ */
 export function all<const L extends Legs, const K extends string = string, const T extends "run" | "drop" = "drop">(
-  _legs: L,
-  _options: AllOptions<Cel<K, RawPayloadOf<LegOf<L>>>, T> = {},
+  legs: L,
+  options: AllOptions<Cel<K, RawPayloadOf<LegOf<L>>>, T> = {},
 ): Pattern<JoinInput<"all", T extends "run" ? Maybe<L> : Latest<L>, EveryOf<L>, JoinKey<L, K>>> {
-  return notYetSupported("the pattern `all`");
+  checkOptions("all", options, [], ["key", "within", "keep", "onTimeout", "eventTime", "allowedLateness"]);
+  return { kind: "all", options: { shape: Array.isArray(legs) ? "list" : "record", legs: legsOf("all", legs) } };
 }
 
 export interface SequenceOptions<K> {
@@ -203,41 +209,64 @@ export function sequence<const L extends readonly EventSource[], const K extends
 export interface AnySource<E extends AssetEvent, RawPayload = unknown> extends Pattern<EachInput<E>>, EventSource<E, RawPayload> {
   readonly kind: "any";
 }
-/** @throws {DefinitionError} NOT_YET_SUPPORTED */
+/**
+ * Of sources: a run for each event of any of them. Of patterns: a run whenever one of them is met, each by itself.
+ * @throws {DefinitionError} BAD_OPTION
+ */
 export function any<L extends EventSource>(legs: readonly L[]): AnySource<EventOf<L>, RawPayloadOf<L>>;
 export function any<L extends EventSource | Pattern>(legs: readonly L[]): Pattern<InputOf<L>>;
-export function any(_legs: readonly object[]): never {
-  return notYetSupported("the pattern `any`");
+export function any(legs: readonly object[]): never {
+  checkOption("any", Array.isArray(legs) && legs.length > 0, "a list of at least one asset or pattern", legs);
+  const isSources = legs.every((leg) => sourcesOf(leg) !== null);
+  const options = isSources
+    ? { sources: legs.flatMap((leg) => sourcesOf(leg) ?? []) }
+    : { patterns: legs.map((leg, index) => patternDefinition(`any: part ${index + 1}`, leg)) };
+  return { kind: "any", options } as never;
 }
 
 // Time ---------------------------------------------------------------------------------------------------------------
 
 export interface CronOptions {
+  /** An IANA name, as in `Europe/Berlin`; UTC without it. */
   timeZone?: string;
+  /** ISO 8601: nothing runs for a time before it. */
   start?: string;
+  /** A run for each time that passed, since `start` or while the server was down; without it, for the last one only. */
   catchup?: boolean;
 }
-/** @throws {DefinitionError} NOT_YET_SUPPORTED */
-export function cron<const S extends string>(_expression: Cron<S>, _options: CronOptions = {}): Pattern<TimeInput<"cron">> {
-  return notYetSupported("the pattern `cron`");
+/**
+ * A run at each time of a cron expression of five fields, or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`.
+ * A local time that does not exist runs at the next one that does; one that comes twice runs once.
+ * @throws {DefinitionError} BAD_OPTION
+ */
+export function cron<const S extends string>(expression: Cron<S>, options: CronOptions = {}): Pattern<TimeInput<"cron">> {
+  checkOptions("cron", options, ["timeZone", "start", "catchup"], []);
+  const { timeZone = "UTC", start, catchup = false } = options;
+  checkOption("cron", typeof expression === "string", "an expression of five fields (minute hour day month weekday)", expression);
+  checkOption("cron: option 'timeZone'", isTimeZone(timeZone), "the IANA name of a time zone, such as Europe/Berlin", timeZone);
+  checkOption("cron: option 'catchup'", typeof catchup === "boolean", "true or false", catchup);
+  const startAt = start === undefined ? null : Date.parse(start);
+  checkOption("cron: option 'start'", !Number.isNaN(startAt), "an instant in ISO 8601, such as 2026-01-01T00:00:00Z", start);
+  return { kind: "cron", options: { expression, timeZone, startAt, catchup } };
 }
-/** @throws {DefinitionError} NOT_YET_SUPPORTED */
-export function every(_interval: Duration): Pattern<TimeInput<"every">> {
-  return notYetSupported("the pattern `every`");
+
+function isTimeZone(name: unknown): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name as string });
+    return typeof name === "string";
+  } catch {
+    return false;
+  }
 }
 
 /**
- * What `schedule` says.
- * @throws {DefinitionError} BAD_OPTION, NOT_YET_SUPPORTED
+ * A run at each multiple of the interval, counted from 1970-01-01T00:00Z: `every("15m")` runs at :00, :15, :30 and :45.
+ * @throws {DefinitionError} BAD_DURATION, BAD_OPTION
  */
-export function patternDefinition(what: string, schedule: unknown): PatternDefinition {
-  if (schedule === undefined || schedule === null) return { kind: "none" };
-  if (Array.isArray(schedule)) return notYetSupported(`${what}: a list of assets as schedule`);
-  const pattern = schedule as { kind?: unknown; options?: { source?: unknown; where?: string | undefined } };
-  if (pattern.kind === "asset") return { kind: "each", asset: assetDefinition(what, schedule), where: null };
-  if (pattern.kind === "each" && pattern.options !== undefined) {
-    return { kind: "each", asset: assetDefinition(what, pattern.options.source), where: pattern.options.where ?? null };
-  }
-  const message = `${what}: expected an asset or a pattern such as each(asset, { where }) as schedule, got ${quote(schedule)}`;
-  throw new DefinitionError("BAD_OPTION", message, "give an asset made with defineAsset, or leave schedule out");
+export function every(interval: Duration): Pattern<TimeInput<"every">> {
+  const intervalMs = parseDuration(interval, "every");
+  checkOption("every", intervalMs >= MIN_INTERVAL_MS, "an interval of at least one second", interval);
+  return { kind: "every", options: { intervalMs } };
 }
+
+const MIN_INTERVAL_MS = 1_000;

@@ -1,4 +1,5 @@
 import type { Asset } from "./asset.ts";
+import type { AssetEvent } from "./asset-event.ts";
 import type { Destination } from "./destination.ts";
 import type { RawPayloadOf } from "./event-source.ts";
 import type { RunInput } from "./pattern.ts";
@@ -55,18 +56,32 @@ export interface TaskScope<Params = unknown, Outlet extends Asset = Asset> {
 export interface FutureScope {
   publishNow: never;
   pastEvents: never;
-  triggeringAssetEvents: never;
   lastEvent: never;
   item: never;
   index: never;
 }
 
+type EventIn<Events> = Events extends readonly (infer E)[]
+  ? E extends readonly (infer Inner)[]
+    ? Inner
+    : E
+  : Events extends Readonly<Record<string, readonly (infer E)[]>>
+    ? E
+    : never;
+type ByAsset<E> = { readonly [Name in Extract<E, AssetEvent>["asset"]]: readonly Extract<E, AssetEvent<Name>>[] };
+
+/** The events that started the run, by the names of their assets; empty where time or a person did. */
+export interface Triggering<In> {
+  readonly triggeringAssetEvents: ByAsset<In extends { readonly events: infer Events } ? EventIn<Events> : never>;
+}
+
 /** What a task function gets: what started the run, the results it needs, and the scope. */
 export type TaskContext<In, Params, N = {}, Outlet extends Asset = Asset, Rule = "all_success"> = In &
+  Triggering<In> &
   TaskScope<Params, Outlet> &
   Results<N, Rule>;
 
-const SCOPE_FIELDS: Readonly<Record<keyof TaskScope | keyof RunInput | keyof FutureScope, true>> = {
+const SCOPE_FIELDS: Readonly<Record<keyof TaskScope | keyof RunInput | keyof Triggering<RunInput> | keyof FutureScope, true>> = {
   pattern: true,
   event: true,
   events: true,

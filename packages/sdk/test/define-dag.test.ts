@@ -22,8 +22,7 @@ test("a DAG knows its tasks in the order in which they can run", () => {
     return dag.task("alert", { needs: { score }, after: [look, score, look], outlets: [alerts], inlets: [readings] }, () => 3);
   });
   const { tasks, resultTask, schedule } = definitionOf(dag);
-  assert.equal(schedule.kind === "each" && schedule.where, "payload.celsius > 80");
-  assert.equal(schedule.kind === "each" && schedule.asset, findDefinition(readings));
+  assert.deepEqual(schedule, { kind: "each", sources: [{ asset: findDefinition(readings), where: "payload.celsius > 80" }] });
   assert.equal(resultTask, 2);
   assert.equal(tasks[0]?.run, run);
   assert.deepEqual(

@@ -21,18 +21,28 @@ export class ApiClient {
 
   /** @throws {MillraceError} SERVER_NOT_RUNNING, or what the server answered */
   async post<Body>(path: string, body: unknown): Promise<Body> {
-    return (await this.#send(path, {
-      method: "POST",
-      body: JSON.stringify(body),
-      headers: { "content-type": "application/json" },
-    })) as Body;
+    return (await this.#sendBody("POST", path, body)) as Body;
+  }
+
+  /** @throws {MillraceError} SERVER_NOT_RUNNING, or what the server answered */
+  async patch<Body>(path: string, body: unknown): Promise<Body> {
+    return (await this.#sendBody("PATCH", path, body)) as Body;
+  }
+
+  /** @throws {MillraceError} SERVER_NOT_RUNNING, or what the server answered */
+  async delete(path: string): Promise<void> {
+    await this.#send(path, { method: "DELETE" });
+  }
+
+  async #sendBody(method: string, path: string, body: unknown): Promise<unknown> {
+    return this.#send(path, { method, body: JSON.stringify(body), headers: { "content-type": "application/json" } });
   }
 
   async #send(path: string, init: { method?: string; body?: string; headers?: Record<string, string> }): Promise<unknown> {
     const authorization: Record<string, string> = this.#token === null ? {} : { authorization: `Bearer ${this.#token}` };
     const response = await this.#fetch(path, { ...init, headers: { accept: "application/json", ...init.headers, ...authorization } });
     const text = await response.text();
-    if (response.ok) return JSON.parse(text);
+    if (response.ok) return text === "" ? null : JSON.parse(text);
     throw toError(response.status, text, this.#address);
   }
 

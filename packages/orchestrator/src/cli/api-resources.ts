@@ -13,7 +13,8 @@ export interface DagBody {
 }
 
 export interface DagDetailsBody extends DagBody {
-  readonly schedule: { readonly kind: string; readonly text: string; readonly asset: string | null; readonly where: string | null };
+  readonly schedule: { readonly kind: string; readonly text: string; readonly assets: readonly string[] };
+  readonly max_active_runs: number | null;
   readonly active_runs_count: number;
   readonly latest_dag_version: { readonly version_number: number; readonly created_at: string } | null;
 }
@@ -100,4 +101,39 @@ export interface DecisionBody {
 export interface LogPageBody {
   readonly content: readonly { readonly timestamp: string; readonly event: string; readonly level: string }[];
   readonly continuation_token: string | null;
+}
+
+export interface ConnectionBody {
+  readonly connection_id: string;
+  readonly conn_type: string;
+  readonly description: string | null;
+  readonly host: string | null;
+  readonly login: string | null;
+  readonly password: string | null;
+  readonly port: number | null;
+  readonly schema: string | null;
+  readonly extra: string | null;
+  readonly variable: string | null;
+  readonly error: string | null;
+}
+
+export interface VariableBody {
+  readonly key: string;
+  readonly value: string | null;
+  readonly description: string | null;
+  readonly variable: string | null;
+  readonly error: string | null;
+}
+
+export interface ConnectionTestBody {
+  readonly status: boolean;
+  readonly message: string;
+  readonly hint: string | null;
+}
+
+export interface PublishedBody {
+  readonly connection_id: string;
+  readonly kind: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly message_ids: readonly string[];
 }

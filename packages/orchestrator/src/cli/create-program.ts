@@ -1,12 +1,15 @@
 import { Command } from "commander";
 import type { Environment } from "../config/config.ts";
 import { completionCommand } from "./commands/completion-command.ts";
+import { connectionsCommand } from "./commands/connections-command.ts";
 import { dagsCommand } from "./commands/dags-command.ts";
 import { eventsCommand } from "./commands/events-command.ts";
 import { initCommand } from "./commands/init-command.ts";
+import { publishCommand } from "./commands/publish-command.ts";
 import { runsCommand } from "./commands/runs-command.ts";
 import { standaloneCommand } from "./commands/standalone-command.ts";
 import { tasksCommand } from "./commands/tasks-command.ts";
+import { variablesCommand } from "./commands/variables-command.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { readVersion } from "./read-version.ts";
 
@@ -40,6 +43,9 @@ Exit codes: 0 it worked, 1 it failed, 2 the command line or a setting is not und
   program.addCommand(runsCommand(context));
   program.addCommand(tasksCommand(context));
   program.addCommand(eventsCommand(context));
+  program.addCommand(connectionsCommand(context));
+  program.addCommand(variablesCommand(context));
+  program.addCommand(publishCommand(context));
   program.addCommand(completionCommand(program));
   inheritSettings(program);
   return program;

@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
-import { text } from "node:stream/consumers";
 import { MillraceError } from "../domain/errors.ts";
+import { readArgument } from "./read-argument.ts";
 
 /**
  * The value of `JSON`, `@FILE` or `-` (standard input); undefined where the option was not given.
@@ -8,7 +7,7 @@ import { MillraceError } from "../domain/errors.ts";
  */
 export async function readJsonArgument(option: string, argument: string | undefined): Promise<unknown> {
   if (argument === undefined) return undefined;
-  const source = await readSource(option, argument);
+  const source = (await readArgument(option, argument)).toString("utf8");
   try {
     return JSON.parse(source);
   } catch (cause) {
@@ -17,19 +16,6 @@ export async function readJsonArgument(option: string, argument: string | undefi
     throw new MillraceError("USAGE", `${option}: expected JSON${got}: ${(cause as Error).message}`, {
       cause,
       hint: `${quoting}; @FILE and - are taken too`,
-    });
-  }
-}
-
-async function readSource(option: string, argument: string): Promise<string> {
-  if (argument === "-") return text(process.stdin);
-  if (!argument.startsWith("@")) return argument;
-  try {
-    return readFileSync(argument.slice(1), "utf8");
-  } catch (cause) {
-    throw new MillraceError("USAGE", `${option}: cannot read '${argument.slice(1)}': ${(cause as Error).message}`, {
-      cause,
-      hint: "give the path of a JSON file after @",
     });
   }
 }

@@ -3,7 +3,9 @@ import type { ImportError, LoadedFile, LoadPass } from "../domain/dag-folder.ts"
 import type { AssetSnapshot, DagSnapshot, JsonSchema } from "../domain/dag-snapshot.ts";
 import type { EvaluatedFile, Sited } from "../domain/evaluation.ts";
 import { compileSchema } from "../domain/json-schema.ts";
+import { partsOf, slotsOf } from "../domain/pattern-parts.ts";
 import type { ProviderCatalog } from "../domain/provider-catalog.ts";
+import { checkCron } from "../domain/time-pattern.ts";
 import { AssetRegistry } from "./asset-registry.ts";
 import type { Bundle } from "./bundle-dag-file.ts";
 import { checkDestination, checkTrigger, QueueRegistry } from "./check-provider-kinds.ts";
@@ -77,13 +79,15 @@ class DefinitionCheck {
 
   findBadExpression(one: EvaluatedDagFile): Problem | null {
     for (const { snapshot, site } of one.evaluated.dags) {
-      const { schedule, dagId } = snapshot;
-      if (schedule.kind !== "each" || schedule.where === null) continue;
-      const schema = this.#assets.get(schedule.asset)?.schema ?? null;
-      const wrong = findWrong(schedule.where, schema);
-      if (wrong === null) continue;
-      const message = `dag '${dagId}': where '${schedule.where}': ${wrong}`;
-      return problem("CEL_INVALID", message, one.bundle.positions.place(site), whereHint(wrong, schema));
+      const place = one.bundle.positions.place(site);
+      for (const { source } of slotsOf(snapshot.schedule)) {
+        const schema = this.#assets.get(source.asset)?.schema ?? null;
+        const wrong = source.where === null ? null : findWrong(source.where, schema);
+        if (wrong === null) continue;
+        return problem("CEL_INVALID", `dag '${snapshot.dagId}': where '${source.where}': ${wrong}`, place, whereHint(wrong, schema));
+      }
+      const wrongCron = findBadCron(snapshot);
+      if (wrongCron !== null) return problem("CRON_INVALID", wrongCron, place);
     }
     return null;
   }
@@ -166,6 +170,14 @@ const findBadSchema = remembered((asset: AssetSnapshot): Problem | null => {
     return problem("NO_JSON_SCHEMA", `asset '${asset.name}': its JSON Schema cannot be used: ${(error as Error).message}`);
   }
 });
+
+function findBadCron({ dagId, schedule }: DagSnapshot): string | null {
+  for (const { pattern } of partsOf(schedule)) {
+    const wrong = pattern.kind === "cron" ? checkCron(pattern.expression) : null;
+    if (wrong !== null && pattern.kind === "cron") return `dag '${dagId}': cron '${pattern.expression}': ${wrong}`;
+  }
+  return null;
+}
 
 const NO_SCHEMA = {};
 

@@ -17,6 +17,7 @@ export const IMPORT_ERRORS = {
   BAD_DESTINATION: "give what the provider's function asks for",
   QUEUE_SHARED: "give both watchers the same trigger, or let one asset's DAGs update the other asset",
   NO_JSON_SCHEMA: "use a schema that JSON Schema can express",
+  CRON_INVALID: "write five fields: minute hour day month weekday, as in `30 6 * * mon-fri`",
   CEL_INVALID: "see docs/guides/filters.md for what an expression may use",
 } as const satisfies Record<string, string>;
 

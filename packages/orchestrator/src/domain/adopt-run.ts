@@ -1,13 +1,13 @@
-import type { NewRun } from "./committer.ts";
+import type { NewRun, RunEvent } from "./committer.ts";
 import type { DagVersion } from "./definitions.ts";
 import { type ActiveRun, type ActiveTask, NEW_TASK, isFinal } from "./run.ts";
 import type { StoredRun, StoredTask } from "./run-store.ts";
 
 /** A run that a commit of this process made. */
-export function activateRun(run: NewRun, version: DagVersion): ActiveRun {
-  const { id, dag, type, triggerId, logicalDate, params, customRunId, createdAt, event } = run;
+export function activateRun(run: NewRun, events: readonly RunEvent[], version: DagVersion): ActiveRun {
+  const { id, dag, type, triggerId, logicalDate, params, customRunId, createdAt, part } = run;
   const tasks = version.snapshot.tasks.map(() => NEW_TASK);
-  const base = { id, dag, version, type, triggerId, logicalDate, params, customRunId, createdAt, event, tasks };
+  const base = { id, dag, version, type, triggerId, logicalDate, params, customRunId, createdAt, part, events, tasks };
   return { ...base, state: "queued", startedAt: null, rescues: 0, isRescued: false, isUnstarted: true };
 }
 
@@ -19,8 +19,8 @@ export function restoreRun(stored: StoredRun, version: DagVersion, isRescue: boo
   const tasks: ActiveTask[] = version.snapshot.tasks.map(() => NEW_TASK);
   for (const task of stored.tasks) tasks[task.taskIndex] = restoreTask(task);
   const wasRunning = stored.tasks.some(({ state }) => state === "running");
-  const { id, dag, type, triggerId, logicalDate, params, customRunId, createdAt, event, state, startedAt } = stored;
-  const base = { id, dag, version, type, triggerId, logicalDate, params, customRunId, createdAt, event, tasks, state, startedAt };
+  const { id, dag, type, triggerId, logicalDate, params, customRunId, createdAt, part, events, state, startedAt } = stored;
+  const base = { id, dag, version, type, triggerId, logicalDate, params, customRunId, createdAt, part, events, tasks, state, startedAt };
   return {
     ...base,
     rescues: stored.rescues + (isRescue && wasRunning ? 1 : 0),

@@ -1,12 +1,23 @@
+import type { DecisionCode } from "./decision.ts";
 import type { IngestReceipt, IngestUnit, NewAssetEvent } from "./ingest-unit.ts";
 import type { OutboxMessage, OutboxOutcome } from "./outbox.ts";
+import type { FoldedRun, PendingEvent } from "./pattern-fold.ts";
 import type { RunType } from "./states.ts";
+import type { TimePartState } from "./time-pattern.ts";
 
 /** An asset event as it was stored. */
 export interface StoredEvent {
   readonly id: number;
   readonly createdAt: number;
+  /** What listened, where a message brought it. */
+  readonly triggerId: number | null;
   readonly data: NewAssetEvent;
+}
+
+/** One of the events that a run was started with. */
+export interface RunEvent extends StoredEvent {
+  /** The leg of the pattern that it took. */
+  readonly leg: number;
 }
 
 /** A run made by a commit; whoever owns it takes it from here. */
@@ -20,7 +31,30 @@ export interface NewRun {
   readonly params: Uint8Array | null;
   readonly customRunId: string | null;
   readonly createdAt: number;
-  readonly event: StoredEvent | null;
+  /** Which part of the DAG's pattern started it (pattern-parts.ts); "" where it has one only. */
+  readonly part: string;
+  /** null where they are to be read from the metadata DB. */
+  readonly events: readonly RunEvent[] | null;
+}
+
+/** An event that a commit put into a DAG's inbox. */
+export interface InboxRow extends PendingEvent {
+  readonly dag: number;
+  /** Of the version by whose pattern the slots are. */
+  readonly versionId: number;
+}
+
+/** What the inbox of one DAG came to, or the time: all of it in one commit. */
+export interface FoldWrites {
+  readonly dag: number;
+  readonly versionId: number;
+  readonly runs: readonly FoldedRun[];
+  /** Events that start nothing: their rows go, and this is why. */
+  readonly rejected: readonly { readonly event: PendingEvent; readonly code: DecisionCode; readonly reason: string | null }[];
+  /** Runs that it is time for. */
+  readonly scheduled: readonly { readonly part: string; readonly logicalDate: number }[];
+  /** By PatternPart.path. */
+  readonly timeParts: readonly { readonly part: string; readonly state: TimePartState }[];
 }
 
 export interface TaskKey {
@@ -92,8 +126,9 @@ export interface RunCreation {
   readonly logicalDate: number | null;
   readonly params: Uint8Array | null;
   readonly customRunId: string | null;
-  /** Stored as an event that only this run sees. */
-  readonly event: NewAssetEvent | null;
+  readonly part: string;
+  /** Stored as events that only this run sees. */
+  readonly events: readonly { readonly event: NewAssetEvent; readonly leg: number }[];
 }
 
 /**
@@ -107,6 +142,10 @@ export interface Committer {
   write(writes: RunWrites): Promise<void>;
   /** @throws {MillraceError} DAG_RUN_EXISTS */
   create(run: RunCreation): Promise<NewRun>;
+  /** An event that no message and no task brought. */
+  createEvent(event: NewAssetEvent): Promise<StoredEvent>;
+  /** Tried again until it is stored. */
+  fold(writes: FoldWrites): Promise<void>;
   recordOutbox(outcomes: readonly OutboxOutcome[]): Promise<void>;
   startPositions(source: string, starts: ReadonlyMap<string, bigint>): Promise<void>;
   /** Resolves once everything given so far is stored; or where the database has taken nothing for 5 s: then it is as after a crash (P5). */
@@ -116,5 +155,6 @@ export interface Committer {
 /** Told after each commit, before its promises settle. */
 export interface CommitListener {
   onRuns(runs: readonly NewRun[]): void;
+  onInbox(rows: readonly InboxRow[]): void;
   onOutbox(messages: readonly OutboxMessage[]): void;
 }

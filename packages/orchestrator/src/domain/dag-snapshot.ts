@@ -30,10 +30,34 @@ export interface DestinationSnapshot {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
+/** Events of one asset; those for which `where` is false do not count. */
+export interface SourceSnapshot {
+  readonly asset: string;
+  readonly where: string | null;
+}
+
+export interface LegSnapshot {
+  /** The key in a record of legs; the place in a list of them. */
+  readonly name: string;
+  readonly sources: readonly SourceSnapshot[];
+}
+
 /** `none`: runs by hand only. `text` is the pattern as a person would write it, for `dags show`. */
-export type PatternSnapshot =
-  | { readonly kind: "none"; readonly text: string }
-  | { readonly kind: "each"; readonly text: string; readonly asset: string; readonly where: string | null };
+export type PatternSnapshot = { readonly text: string } & (
+  | { readonly kind: "none" }
+  | { readonly kind: "each" | "coalesce"; readonly sources: readonly SourceSnapshot[] }
+  | { readonly kind: "all"; readonly shape: "list" | "record"; readonly legs: readonly LegSnapshot[] }
+  | { readonly kind: "any"; readonly patterns: readonly PatternSnapshot[] }
+  | {
+      readonly kind: "cron";
+      readonly expression: string;
+      readonly timeZone: string;
+      /** UTC ms; null where it starts with the DAG. */
+      readonly startAt: number | null;
+      readonly catchup: boolean;
+    }
+  | { readonly kind: "every"; readonly intervalMs: number }
+);
 
 export interface TaskNeed {
   /** The name under which the task function gets the result. */
@@ -62,6 +86,8 @@ export interface DagSnapshot {
   readonly description: string | null;
   readonly tags: readonly string[];
   readonly schedule: PatternSnapshot;
+  /** Unfinished runs at which no pattern starts another one; null where there is no limit. */
+  readonly maxActiveRuns: number | null;
   readonly paramsSchema: JsonSchema | null;
   /** In topological order: a task's needs and afters have smaller indexes. */
   readonly tasks: readonly TaskSnapshot[];

@@ -6,6 +6,8 @@ export const DECISION_CODES = {
   filter_error: 4,
   held: 5,
   no_subscriber: 6,
+  /** It waited in the inbox, and was given up by command. */
+  dropped: 7,
 } as const;
 export type DecisionName = keyof typeof DECISION_CODES;
 export type DecisionCode = (typeof DECISION_CODES)[DecisionName];

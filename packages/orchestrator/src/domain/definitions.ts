@@ -1,6 +1,7 @@
 import { type CelPredicate, compilePredicate } from "./cel.ts";
 import type { AssetSnapshot, DagSnapshot, TriggerSnapshot } from "./dag-snapshot.ts";
 import { type PayloadCheck, compileSchema } from "./json-schema.ts";
+import { assetsOf, isDirect, type PatternSlot, slotsOf } from "./pattern-parts.ts";
 
 /** An immutable version of a DAG; runs stay on theirs. */
 export interface DagVersion {
@@ -21,11 +22,19 @@ export interface DagEntry {
   readonly version: DagVersion;
 }
 
-export interface Subscriber {
-  readonly dag: DagEntry;
+/** A slot of a DAG's pattern (pattern-parts.ts) that one asset's events may take. */
+export interface SubscriberSlot {
+  readonly index: number;
   /** null where every event fits. */
   readonly where: CelPredicate | null;
   readonly whereText: string | null;
+}
+
+export interface Subscriber {
+  readonly dag: DagEntry;
+  /** Its runs are made by the ingest itself. */
+  readonly isDirect: boolean;
+  readonly slots: readonly SubscriberSlot[];
 }
 
 export interface AssetEntry {
@@ -58,12 +67,21 @@ export interface DefinitionRows {
 export interface Definitions {
   readonly version: number;
   readonly dags: ReadonlyMap<string, DagEntry>;
+  /** DagEntry.id of those that are paused. */
+  readonly paused: ReadonlySet<number>;
   readonly assets: ReadonlyMap<string, AssetEntry>;
   readonly assetsById: ReadonlyMap<number, AssetEntry>;
   readonly triggers: ReadonlyMap<number, TriggerEntry>;
 }
 
-export const NO_DEFINITIONS: Definitions = { version: 0, dags: new Map(), assets: new Map(), assetsById: new Map(), triggers: new Map() };
+export const NO_DEFINITIONS: Definitions = {
+  version: 0,
+  dags: new Map(),
+  paused: new Set(),
+  assets: new Map(),
+  assetsById: new Map(),
+  triggers: new Map(),
+};
 
 /** @throws {MillraceError} CEL_INVALID, which the loader's check rules out. */
 export function buildDefinitions(rows: DefinitionRows): Definitions {
@@ -79,6 +97,7 @@ export function buildDefinitions(rows: DefinitionRows): Definitions {
   return {
     version: rows.version,
     dags: new Map(rows.dags.map((dag) => [dag.dagId, dag])),
+    paused: new Set(rows.dags.filter(({ isPaused }) => isPaused).map(({ id }) => id)),
     assets: new Map(assets.map((asset) => [asset.name, asset])),
     assetsById,
     triggers: new Map(buildTriggers(rows, assetsById).map((trigger) => [trigger.id, trigger])),
@@ -88,12 +107,18 @@ export function buildDefinitions(rows: DefinitionRows): Definitions {
 function groupSubscribers(dags: readonly DagEntry[]): ReadonlyMap<string, Subscriber[]> {
   const byAsset = new Map<string, Subscriber[]>();
   for (const dag of dags) {
-    const { schedule } = dag.version.snapshot;
-    if (schedule.kind !== "each") continue;
-    const subscriber = { dag, where: schedule.where === null ? null : compilePredicate(schedule.where), whereText: schedule.where };
-    byAsset.set(schedule.asset, [...(byAsset.get(schedule.asset) ?? []), subscriber]);
+    const { snapshot } = dag.version;
+    const slots = slotsOf(snapshot.schedule);
+    for (const asset of assetsOf(snapshot.schedule)) {
+      const own = slots.filter(({ source }) => source.asset === asset).map(toSubscriberSlot);
+      byAsset.set(asset, [...(byAsset.get(asset) ?? []), { dag, isDirect: isDirect(snapshot), slots: own }]);
+    }
   }
   return byAsset;
+}
+
+function toSubscriberSlot({ index, source: { where } }: PatternSlot): SubscriberSlot {
+  return { index, where: where === null ? null : compilePredicate(where), whereText: where };
 }
 
 function buildTriggers(rows: DefinitionRows, assets: ReadonlyMap<number, AssetEntry>): readonly TriggerEntry[] {

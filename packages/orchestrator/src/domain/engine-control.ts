@@ -30,8 +30,43 @@ export interface EngineHealth {
   readonly executor: boolean;
 }
 
+/** By id, name or URI; exactly one of them. */
+export type AssetRef = { readonly id: number } | { readonly name: string } | { readonly uri: string };
+
+export interface CreateAssetEventRequest {
+  readonly asset: AssetRef;
+  /** Checked against the asset's schema. */
+  readonly payload: unknown;
+  readonly extra: Readonly<Record<string, unknown>> | null;
+  readonly partitionKey: string | null;
+}
+
+export interface CreatedAssetEvent {
+  readonly id: number;
+  readonly assetId: number;
+  readonly createdAt: number;
+}
+
+export interface DagPause {
+  readonly dagId: string;
+  readonly isPaused: boolean;
+  /** Events that wait: from now on held, or about to be decided. */
+  readonly pendingEvents: number;
+}
+
+export interface UnpauseOptions {
+  /** What waits is decided `dropped` and starts nothing. */
+  readonly drop?: boolean;
+}
+
 export interface EngineControl {
   /** @throws {MillraceError} DAG_NOT_FOUND, DAG_RUN_EXISTS, BAD_PARAMS, BAD_PAYLOAD, EVENT_NEEDED, SERVER_STOPPING */
   createDagRun(request: CreateDagRunRequest): Promise<CreatedDagRun>;
+  /** An event made by hand: decided for every subscribed DAG. @throws {MillraceError} ASSET_NOT_FOUND, BAD_PAYLOAD, SERVER_STOPPING */
+  createAssetEvent(request: CreateAssetEventRequest): Promise<CreatedAssetEvent>;
+  /** A paused DAG starts no runs; its events are held. Repeating it changes nothing. @throws {MillraceError} DAG_NOT_FOUND */
+  pauseDag(dagId: string): Promise<DagPause>;
+  /** What was held is decided, in order. @throws {MillraceError} DAG_NOT_FOUND */
+  unpauseDag(dagId: string, options?: UnpauseOptions): Promise<DagPause>;
   health(): EngineHealth;
 }

@@ -6,10 +6,19 @@ export interface PendingDecision {
   readonly versionId: number;
   readonly code: DecisionCode;
   readonly reason: string | null;
+  /** Where it goes to the DAG's inbox (codes `inbox` and `held`); else null. */
+  readonly inbox: InboxPlace | null;
+}
+
+export interface InboxPlace {
+  readonly shard: number;
+  /** The slots of the DAG's pattern whose filters it passed, by index. */
+  readonly slots: readonly number[];
 }
 
 export interface NewAssetEvent {
   readonly assetId: number;
+  readonly assetName: string;
   /** JSON, as it arrived where it was JSON. */
   readonly payload: Uint8Array;
   readonly messageKey: Uint8Array | null;

@@ -88,9 +88,10 @@ export function prepareEntry(message: TriggerMessage, trigger: TriggerEntry): In
     const problem = checkPayload(asset, decoded);
     if (problem !== null) deadLetters.push({ assetId: asset.id, ...problem });
     else {
-      const scope = scopeOf(asset, decoded.value, headers, message.key);
+      const scope = scopeOf(asset.name, decoded.value, headers, message.key);
       events.push({
         assetId: asset.id,
+        assetName: asset.name,
         payload: decoded.json,
         messageKey: message.key,
         headers: headerBytes,
@@ -153,8 +154,8 @@ function preview(value: unknown): string {
   return typeof value === "string" ? `the text ${JSON.stringify(value.slice(0, 40))}` : "bytes that are not UTF-8";
 }
 
-function scopeOf(asset: AssetEntry, payload: unknown, headers: readonly (readonly [string, string])[], key: Uint8Array | null): CelScope {
-  return { payload, headers: Object.fromEntries(headers), key: key === null ? null : Buffer.from(key).toString("utf8"), asset: asset.name };
+function scopeOf(asset: string, payload: unknown, headers: readonly (readonly [string, string])[], key: Uint8Array | null): CelScope {
+  return { payload, headers: Object.fromEntries(headers), key: key === null ? null : Buffer.from(key).toString("utf8"), asset };
 }
 
 /** What an event of this asset does for each DAG subscribed to it (P3). */
@@ -166,14 +167,45 @@ export function decide(asset: AssetEntry, scope: CelScope): readonly PendingDeci
   }));
 }
 
-function decideFor({ where, whereText }: Subscriber, scope: CelScope): Pick<PendingDecision, "code" | "reason"> {
-  if (where === null) return { code: DECISION_CODES.run, reason: null };
-  try {
-    return where(scope) ? { code: DECISION_CODES.run, reason: null } : { code: DECISION_CODES.filtered, reason: `${whereText} is false` };
-  } catch (error) {
-    const [firstLine = ""] = (error as Error).message.split("\n");
-    return { code: DECISION_CODES.filter_error, reason: `${whereText}: ${firstLine}` };
+type Outcome = Pick<PendingDecision, "code" | "reason" | "inbox">;
+
+const RUN: Outcome = { code: DECISION_CODES.run, reason: null, inbox: null };
+
+function decideFor(subscriber: Subscriber, scope: CelScope): Outcome {
+  const { dag, isDirect } = subscriber;
+  const { slots, failure } = fittingSlots(subscriber, scope);
+  if (slots.length === 0) return failure ?? { code: DECISION_CODES.filtered, reason: filtersOf(subscriber), inbox: null };
+  if (isDirect && !dag.isPaused) return RUN;
+  return { code: dag.isPaused ? DECISION_CODES.held : DECISION_CODES.inbox, reason: null, inbox: { shard: dag.shard, slots } };
+}
+
+/** The slots of the pattern whose filters an event passes; `failure` where none does and one of them failed. */
+export function fittingSlots(
+  { slots }: Pick<Subscriber, "slots">,
+  scope: CelScope,
+): { readonly slots: readonly number[]; readonly failure: Outcome | null } {
+  const fitting: number[] = [];
+  let failure: Outcome | null = null;
+  for (const { index, where, whereText } of slots) {
+    try {
+      if (where === null || where(scope)) fitting.push(index);
+    } catch (error) {
+      const [firstLine = ""] = (error as Error).message.split("\n");
+      failure = { code: DECISION_CODES.filter_error, reason: `${whereText}: ${firstLine}`, inbox: null };
+    }
   }
+  return { slots: fitting, failure };
+}
+
+function filtersOf({ slots }: Subscriber): string {
+  const texts = slots.map(({ whereText }) => whereText);
+  return texts.length === 1 ? `${texts[0]} is false` : `${texts.join(", ")} are false`;
+}
+
+/** What expressions see of an event that is stored. */
+export function scopeOfStored(asset: string, event: Pick<NewAssetEvent, "payload" | "headers" | "messageKey">): CelScope {
+  const headers = event.headers === null ? [] : (JSON.parse(Buffer.from(event.headers).toString("utf8")) as [string, string][]);
+  return scopeOf(asset, decodePayload(event.payload).value, headers, event.messageKey);
 }
 
 /** An event brought by a task or made by hand. @throws {Error} a sentence, where the payload does not fit the asset's schema. */
@@ -183,12 +215,13 @@ export function prepareEvent(asset: AssetEntry, payload: Uint8Array, extra: Uint
   if (problem !== null) throw new Error(problem.reason);
   return {
     assetId: asset.id,
+    assetName: asset.name,
     payload: decoded.json,
     messageKey: null,
     headers: null,
     extra: extra ?? null,
     partitionKey,
     sentAt: null,
-    decisions: decide(asset, scopeOf(asset, decoded.value, [], null)),
+    decisions: decide(asset, scopeOf(asset.name, decoded.value, [], null)),
   };
 }

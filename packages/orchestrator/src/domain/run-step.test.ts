@@ -41,6 +41,7 @@ function versionOf(...tasks: Partial<TaskSnapshot>[]): DagVersion {
     description: null,
     tags: [],
     schedule: { kind: "none", text: "" },
+    maxActiveRuns: null,
     paramsSchema: null,
     resultTask: null,
   } as const;
@@ -58,11 +59,12 @@ const NEW_RUN: NewRun = {
   params: null,
   customRunId: null,
   createdAt: 5,
-  event: null,
+  part: "",
+  events: [],
 };
 
 function runOf(...tasks: Partial<TaskSnapshot>[]): ActiveRun {
-  return activateRun(NEW_RUN, versionOf(...tasks));
+  return activateRun(NEW_RUN, [], versionOf(...tasks));
 }
 
 function dispatch(run: ActiveRun, index: number): void {
@@ -185,7 +187,7 @@ test("retries double up to ten minutes, spread by a quarter", () => {
 function store(run: ActiveRun, step: ReturnType<typeof recordRunning>, rescues = 0): StoredRun {
   const { taskIndex, try: number, queuedAt, startedAt, dueAt, value, workerLost } = step.writes.taskInstances[0]!;
   const tasks = [{ taskIndex, state: "running", try: number, queuedAt, startedAt, dueAt, value, workerLost } as const];
-  return { ...NEW_RUN, state: "running", startedAt: 10, rescues, tasks };
+  return { ...NEW_RUN, events: [], state: "running", startedAt: 10, rescues, tasks };
 }
 
 test("a rescued run repeats the try it was in, and counts the rescue only where that was recorded", () => {

@@ -1,5 +1,7 @@
-import type { NewRun } from "./committer.ts";
+import type { NewRun, RunEvent, StoredEvent } from "./committer.ts";
+import type { PendingEvent } from "./pattern-fold.ts";
 import type { DagRunState, TaskInstanceState } from "./states.ts";
+import type { TimePartState } from "./time-pattern.ts";
 
 export interface StoredTask {
   readonly taskIndex: number;
@@ -14,6 +16,7 @@ export interface StoredTask {
 
 /** An unfinished run as the metadata DB has it. */
 export interface StoredRun extends NewRun {
+  readonly events: readonly RunEvent[];
   readonly state: DagRunState;
   readonly startedAt: number | null;
   readonly rescues: number;
@@ -32,4 +35,22 @@ export interface RunStore {
   nextId(): number;
   /** Runs that were never started, by trigger. */
   countUnstarted(): ReadonlyMap<number, number>;
+}
+
+/** An inbox row with its event. */
+export interface StoredInboxRow {
+  readonly pending: Omit<PendingEvent, "slots">;
+  readonly event: StoredEvent;
+}
+
+/** What waits to be folded, as the metadata DB has it. */
+export interface InboxStore {
+  /** DAGs with inbox rows, and how many. */
+  count(): ReadonlyMap<number, number>;
+  /** Rows of a DAG's inbox above `afterRow`, in order. */
+  read(dag: number, afterRow: number, limit: number): readonly StoredInboxRow[];
+  /** By PatternPart.path. */
+  timeParts(dag: number): ReadonlyMap<string, TimePartState>;
+  /** Unfinished runs, by DAG. */
+  countUnfinished(): ReadonlyMap<number, number>;
 }

@@ -1,4 +1,4 @@
-import type { NewRun } from "./committer.ts";
+import type { NewRun, RunEvent } from "./committer.ts";
 import type { DagVersion } from "./definitions.ts";
 import { ACTIVE_LIMIT, type DagRunState, TASK_INSTANCE_STATE_CODES, type TaskInstanceState } from "./states.ts";
 
@@ -27,6 +27,7 @@ export interface ActiveTask {
 /** A run in the scheduler's memory; the metadata DB is its log. */
 export interface ActiveRun extends Omit<NewRun, "versionId"> {
   readonly version: DagVersion;
+  readonly events: readonly RunEvent[];
   readonly tasks: ActiveTask[];
   state: DagRunState;
   startedAt: number | null;

@@ -191,6 +191,7 @@ export interface DagRunTable {
   trigger_id: number | null;
   owner_id: number;
   logical_date: number | null;
+  part: string;
   params: Uint8Array | null;
   custom_run_id: string | null;
   rescues: number;
@@ -203,6 +204,7 @@ export interface DagRunTable {
 export interface DagRunEventTable {
   run_id: number;
   event_id: number;
+  leg: number;
 }
 
 export interface TaskInstanceTable {

@@ -19,6 +19,10 @@ export interface WireEvent {
   readonly id: number;
   readonly asset: string;
   readonly at: number;
+  /** The leg of the pattern that it took; left out for the first. */
+  readonly leg?: number;
+  /** A message brought it, not a task or a person. */
+  readonly isFromTrigger: boolean;
   readonly partitionKey: string | null;
   readonly extra: Readonly<Record<string, unknown>>;
   readonly headers: readonly (readonly [string, string])[];
@@ -46,7 +50,8 @@ export type ServerFrame =
       /** `key` of a place that this worker was told before. */
       readonly place: number;
       readonly run: { readonly dagRunId: string; readonly type: string; readonly logicalDate: number | null };
-      readonly pattern: string;
+      /** What started it; the worker knows the pattern by the DAG's definition. */
+      readonly part: string;
       readonly events: readonly WireEvent[];
       /** [need name, length of its JSON in the tail], after the events; then params. */
       readonly needs: readonly (readonly [string, number])[];

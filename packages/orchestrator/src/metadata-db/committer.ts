@@ -1,6 +1,6 @@
 import type { Clock } from "../domain/clock.ts";
-import type { CommitListener, Committer, NewRun, RunCreation, RunWrites } from "../domain/committer.ts";
-import type { IngestReceipt, IngestUnit } from "../domain/ingest-unit.ts";
+import type { CommitListener, Committer, FoldWrites, InboxRow, NewRun, RunCreation, RunWrites, StoredEvent } from "../domain/committer.ts";
+import type { IngestReceipt, IngestUnit, NewAssetEvent } from "../domain/ingest-unit.ts";
 import type { Log } from "../domain/log.ts";
 import type { OutboxMessage, OutboxOutcome } from "../domain/outbox.ts";
 
@@ -9,14 +9,21 @@ export type Work =
   | { readonly kind: "ingest"; readonly unit: IngestUnit }
   | { readonly kind: "write"; readonly writes: RunWrites }
   | { readonly kind: "create"; readonly run: RunCreation }
+  | { readonly kind: "event"; readonly event: NewAssetEvent }
+  | { readonly kind: "fold"; readonly writes: FoldWrites }
   | { readonly kind: "outbox"; readonly outcomes: readonly OutboxOutcome[] }
   | { readonly kind: "positions"; readonly source: string; readonly starts: ReadonlyMap<string, bigint> };
 
-export interface BatchReceipt {
+/** What a commit made that somebody is waiting for. */
+export interface CommitOutput {
+  readonly runs: NewRun[];
+  readonly inbox: InboxRow[];
+  readonly outbox: OutboxMessage[];
+}
+
+export interface BatchReceipt extends CommitOutput {
   /** What each piece of work gets, in order: its value, or the error that concerns it alone. */
   readonly results: readonly unknown[];
-  readonly runs: readonly NewRun[];
-  readonly outbox: readonly OutboxMessage[];
 }
 
 /** One dialect's transaction. Throws where nothing was stored: StoreUnavailable where no batch at all could have been. */
@@ -80,6 +87,12 @@ export class GroupCommitter implements Committer {
   create(run: RunCreation): Promise<NewRun> {
     return this.#submit({ kind: "create", run });
   }
+  createEvent(event: NewAssetEvent): Promise<StoredEvent> {
+    return this.#submit({ kind: "event", event });
+  }
+  fold(writes: FoldWrites): Promise<void> {
+    return this.#submit({ kind: "fold", writes });
+  }
   recordOutbox(outcomes: readonly OutboxOutcome[]): Promise<void> {
     return this.#submit({ kind: "outbox", outcomes });
   }
@@ -130,6 +143,7 @@ export class GroupCommitter implements Committer {
     }
     this.#onStored();
     if (receipt.runs.length > 0) this.#listener.onRuns(receipt.runs);
+    if (receipt.inbox.length > 0) this.#listener.onInbox(receipt.inbox);
     if (receipt.outbox.length > 0) this.#listener.onOutbox(receipt.outbox);
     settle(batch, receipt.results);
     return [];
@@ -178,7 +192,7 @@ export class GroupCommitter implements Committer {
 
 /** Whoever gave it gives it again, or has somebody to tell. */
 function isRefusable({ work }: Waiting): boolean {
-  return work.kind === "ingest" || work.kind === "create";
+  return work.kind === "ingest" || work.kind === "create" || work.kind === "event";
 }
 
 function settle(batch: readonly Waiting[], results: readonly unknown[]): void {

@@ -81,11 +81,10 @@ function isWithin(load: Load, limit: Load, part: number): boolean {
   return load.runs < limit.runs * part && load.bytes < limit.bytes * part;
 }
 
-function sizeOf({ event, params, tasks }: ActiveRun): number {
+function sizeOf({ events, params, tasks }: ActiveRun): number {
   let bytes = params?.byteLength ?? 0;
-  if (event !== null) {
-    const { payload, messageKey, headers, extra } = event.data;
-    bytes += payload.byteLength + (messageKey?.byteLength ?? 0) + (headers?.byteLength ?? 0) + (extra?.byteLength ?? 0);
+  for (const { data } of events) {
+    bytes += data.payload.byteLength + (data.messageKey?.byteLength ?? 0) + (data.headers?.byteLength ?? 0) + (data.extra?.byteLength ?? 0);
   }
   for (const { value } of tasks) bytes += value?.byteLength ?? 0;
   return bytes;

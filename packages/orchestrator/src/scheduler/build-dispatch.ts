@@ -22,7 +22,7 @@ export function buildDispatch(run: ActiveRun, index: number, bundlesFolder: stri
     type: "dispatch",
     ref,
     run: { dagRunId: dagRunIdOf(run), type: run.type, logicalDate: run.logicalDate },
-    pattern: run.event === null ? "manual" : "each",
+    part: run.part,
     events,
     needs,
     paramsBytes: run.params?.byteLength ?? -1,
@@ -55,24 +55,23 @@ function dagRunIdOf({ customRunId, type, createdAt, id }: ActiveRun): string {
 }
 
 function buildEvents(run: ActiveRun, tail: Uint8Array[]): readonly WireEvent[] {
-  const { event } = run;
-  const { schedule } = run.version.snapshot;
-  if (event === null) return [];
-  const { payload, messageKey, headers, extra, partitionKey } = event.data;
-  tail.push(payload);
-  if (messageKey !== null) tail.push(messageKey);
-  return [
-    {
-      id: event.id,
-      asset: schedule.kind === "each" ? schedule.asset : "",
-      at: event.createdAt,
+  return run.events.map(({ id, createdAt, triggerId, leg, data }) => {
+    const { assetName, payload, messageKey, headers, extra, partitionKey } = data;
+    tail.push(payload);
+    if (messageKey !== null) tail.push(messageKey);
+    return {
+      id,
+      asset: assetName,
+      at: createdAt,
+      ...(leg > 0 && { leg }),
+      isFromTrigger: triggerId !== null,
       partitionKey,
       extra: (parse(extra) ?? {}) as Readonly<Record<string, unknown>>,
       headers: (parse(headers) ?? []) as readonly (readonly [string, string])[],
       payloadBytes: payload.byteLength,
       keyBytes: messageKey?.byteLength ?? -1,
-    },
-  ];
+    };
+  });
 }
 
 function parse(json: Uint8Array | null): unknown {

@@ -1,18 +1,20 @@
-import type { Committer } from "../domain/committer.ts";
-import type { AssetEntry, DagEntry, Definitions } from "../domain/definitions.ts";
-import type { CreateDagRunRequest, CreatedDagRun } from "../domain/engine-control.ts";
+import type { Committer, RunCreation } from "../domain/committer.ts";
+import type { DagEntry, Definitions } from "../domain/definitions.ts";
 import { didYouMean } from "../domain/did-you-mean.ts";
+import type { CreateDagRunRequest, CreatedDagRun } from "../domain/engine-control.ts";
 import { MillraceError } from "../domain/errors.ts";
 import { formatDagRunId } from "../domain/ids.ts";
-import { prepareEvent } from "../domain/ingest.ts";
-import type { NewAssetEvent } from "../domain/ingest-unit.ts";
 import { checkWithDefaults } from "../domain/json-schema.ts";
+import type { PatternPart } from "../domain/pattern-parts.ts";
+import { checkedEvent } from "./create-asset-event.ts";
+import { partOfRun, payloadsOfRun } from "./payloads-of-run.ts";
 
 /** A run by hand. @throws {MillraceError} DAG_NOT_FOUND, DAG_RUN_EXISTS, BAD_PARAMS, BAD_PAYLOAD, EVENT_NEEDED */
 export async function createDagRun(request: CreateDagRunRequest, definitions: Definitions, committer: Committer): Promise<CreatedDagRun> {
   const dag = definitions.dags.get(request.dagId);
   if (dag === undefined)
     throw new MillraceError("DAG_NOT_FOUND", `no DAG '${request.dagId}' is loaded`, didYouMean(request.dagId, definitions.dags.keys()));
+  const part = partOfRun(dag, request.payload);
   const run = await committer.create({
     dag: dag.id,
     versionId: dag.version.id,
@@ -20,7 +22,8 @@ export async function createDagRun(request: CreateDagRunRequest, definitions: De
     logicalDate: request.logicalDate,
     params: checkParams(dag, request.params),
     customRunId: request.customRunId,
-    event: checkEvent(dag, request, definitions),
+    part: part?.path ?? "",
+    events: checkEvents(dag, part, request, definitions),
   });
   return { id: run.id, dagRunId: run.customRunId ?? formatDagRunId("manual", run.createdAt, run.id) };
 }
@@ -33,25 +36,13 @@ function checkParams(dag: DagEntry, given: Readonly<Record<string, unknown>>): U
   return Object.keys(params).length === 0 ? null : Buffer.from(JSON.stringify(params));
 }
 
-/** A run has what its type says: the tasks of an event DAG get an event, however the run was started. */
-function checkEvent(dag: DagEntry, request: CreateDagRunRequest, definitions: Definitions): NewAssetEvent | null {
-  const { schedule } = dag.version.snapshot;
-  if (schedule.kind === "none") {
-    if (request.payload === undefined) return null;
-    throw new MillraceError("BAD_REQUEST", `DAG '${dag.dagId}' is not scheduled on an asset, so its runs have no event`, {
-      hint: "leave the payload out",
-    });
-  }
-  if (request.payload === undefined) {
-    throw new MillraceError("EVENT_NEEDED", `DAG '${dag.dagId}' is scheduled on asset '${schedule.asset}': its runs start with an event`);
-  }
-  return eventFor(definitions.assets.get(schedule.asset), schedule.asset, request.payload);
-}
+type EventOfRun = RunCreation["events"][number];
 
-function eventFor(asset: AssetEntry | undefined, name: string, payload: unknown): NewAssetEvent {
-  if (asset === undefined) throw new MillraceError("ASSET_NOT_FOUND", `asset '${name}' is not loaded`);
-  const bytes = Buffer.from(JSON.stringify(payload));
-  const problem = asset.check?.(payload) ?? null;
-  if (problem !== null) throw new MillraceError("BAD_PAYLOAD", `payload of asset '${name}': ${problem}`);
-  return prepareEvent(asset, bytes, null, null);
+/** A run has what its type says: the tasks of an event DAG get events, however the run was started. */
+function checkEvents(dag: DagEntry, part: PatternPart | null, { payload }: CreateDagRunRequest, definitions: Definitions): EventOfRun[] {
+  return payloadsOfRun(dag, part, payload).map(({ asset: name, leg, payload: own }) => {
+    const asset = definitions.assets.get(name);
+    if (asset === undefined) throw new MillraceError("ASSET_NOT_FOUND", `asset '${name}' is not loaded`);
+    return { leg, event: checkedEvent(asset, own, null, null) };
+  });
 }

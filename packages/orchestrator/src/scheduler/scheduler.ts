@@ -1,5 +1,5 @@
 import type { Clock } from "../domain/clock.ts";
-import type { Committer, NewRun } from "../domain/committer.ts";
+import type { Committer, InboxRow, NewRun } from "../domain/committer.ts";
 import type { DagVersion, Definitions } from "../domain/definitions.ts";
 import { activateRun } from "../domain/adopt-run.ts";
 import type { Executor, ExecutorListener, LossReason, TryResult } from "../domain/executor.ts";
@@ -19,7 +19,7 @@ import {
   scheduleTask,
   startTask,
 } from "../domain/run-step.ts";
-import type { RunStore } from "../domain/run-store.ts";
+import type { InboxStore, RunStore } from "../domain/run-store.ts";
 import type { Service } from "../domain/service.ts";
 import type { TryRef } from "../domain/worker-frames.ts";
 import { ActiveRuns } from "./active-runs.ts";
@@ -27,12 +27,14 @@ import { Backlog } from "./backlog.ts";
 import { buildDispatch } from "./build-dispatch.ts";
 import { outcomeOf } from "./build-outcome.ts";
 import { DispatchQueue, type ReadyTask } from "./dispatch-queue.ts";
+import { Inbox } from "./inbox.ts";
 import { type DueRetry, RunLoader } from "./run-loader.ts";
 import { TimerQueue } from "./timer-queue.ts";
 
 export interface SchedulerOptions {
   readonly committer: Committer;
   readonly store: RunStore;
+  readonly inboxStore: InboxStore;
   /** Known once the scheduler, its listener, exists. */
   readonly executor: (listener: ExecutorListener) => Executor;
   readonly definitions: () => Definitions;
@@ -62,12 +64,15 @@ const RECORD_AFTER_MS = 1_000;
  */
 export class Scheduler implements Service, ExecutorListener {
   readonly backlog: Backlog;
+  readonly inbox: Inbox;
   readonly executor: Executor;
   readonly #options: SchedulerOptions;
   readonly #runs = new ActiveRuns();
   /** Steps of a run whose commit, or what follows from it, is still to come. */
   readonly #unstored = new Map<ActiveRun, number>();
   readonly #inFlight = new Map<string, ReadyTask>();
+  /** Of paused DAGs. */
+  #parked: ReadyTask[] = [];
   readonly #queues = { shared: new DispatchQueue(), process: new DispatchQueue() };
   readonly #loader: RunLoader;
   readonly #retries: TimerQueue<DueRetry>;
@@ -81,6 +86,8 @@ export class Scheduler implements Service, ExecutorListener {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.backlog = new Backlog(options.backlogLimit);
+    const { committer, inboxStore, definitions, clock, log } = options;
+    this.inbox = new Inbox({ committer, store: inboxStore, definitions, clock, log });
     this.#loader = new RunLoader({
       store: options.store,
       findVersion: options.findVersion,
@@ -97,6 +104,7 @@ export class Scheduler implements Service, ExecutorListener {
     this.#isStarted = true;
     for (const [triggerId, count] of this.#options.store.countUnstarted()) this.backlog.add(triggerId, count);
     this.#loader.rescueAll();
+    this.inbox.start();
     this.#refill();
     this.#scheduleTick();
   }
@@ -107,6 +115,7 @@ export class Scheduler implements Service, ExecutorListener {
     this.#isDraining = true;
     this.#cancelTick?.();
     this.#retries.stop();
+    this.inbox.stop();
     if (this.#inFlight.size > 0) await this.#waitUntilIdle(deadlineMs);
     if (this.#inFlight.size > 0) this.#interrupt();
     await this.#options.committer.flush();
@@ -119,9 +128,25 @@ export class Scheduler implements Service, ExecutorListener {
       // What is made before the start is read by it.
       if (!this.#isStarted) continue;
       this.backlog.add(run.triggerId, 1);
-      if (this.#loader.isBehind(run.dag) || !this.#runs.hasRoom(run.dag)) this.#loader.leave(run.dag, run.id);
-      else this.#admit(activateRun(run, this.#options.findVersion(run.versionId)), 0);
+      this.inbox.onRunCreated(run.dag);
+      const isToBeRead = run.events === null || this.#loader.isBehind(run.dag) || !this.#runs.hasRoom(run.dag);
+      if (isToBeRead) this.#loader.leave(run.dag, run.id);
+      else this.#admit(activateRun(run, run.events, this.#options.findVersion(run.versionId)), 0);
     }
+    this.#refill();
+    this.#pump();
+  }
+
+  onInbox(rows: readonly InboxRow[]): void {
+    this.inbox.onInbox(rows);
+  }
+
+  /** The definitions have changed: DAGs may be paused, or not any more, or have another schedule. */
+  onDefinitions(): void {
+    this.inbox.refresh();
+    const parked = this.#parked;
+    this.#parked = [];
+    for (const { run, index } of parked) this.#queues[this.#isolationOf(run, index)].push({ run, index });
     this.#pump();
   }
 
@@ -244,6 +269,7 @@ export class Scheduler implements Service, ExecutorListener {
   #end(run: ActiveRun): void {
     this.#markStarted(run);
     this.#runs.delete(run);
+    this.inbox.onRunEnd(run.dag);
     this.#options.onRunEnd?.(run);
     this.#refill();
   }
@@ -308,8 +334,13 @@ export class Scheduler implements Service, ExecutorListener {
     }
   }
 
-  #dispatch({ run, index }: ReadyTask): void {
+  #dispatch(ready: ReadyTask): void {
+    const { run, index } = ready;
     if (run.state === "failed") return;
+    if (this.#options.definitions().paused.has(run.dag)) {
+      this.#parked.push(ready);
+      return;
+    }
     const fence = `${this.#options.ownerId}:${this.#nextFence++}`;
     const now = this.#options.clock.now();
     run.tasks[index] = dispatchTask(run.tasks[index]!, fence, now);

@@ -1,15 +1,10 @@
 import type { Connection } from "@millrace/sdk/provider";
-import {
-  type AssetDefinition,
-  type DagDefinition,
-  describeIssues,
-  type Schema,
-  type TaskDefinition,
-  UNCHECKED_VENDOR,
-} from "@millrace/sdk/internal";
+import { type DagDefinition, describeIssues, type Schema, type TaskDefinition, UNCHECKED_VENDOR } from "@millrace/sdk/internal";
 import { TailReader } from "../domain/frame-codec.ts";
 import type { DispatchFrame, TaskPlace, WireEvent } from "../domain/worker-frames.ts";
+import { assetsOfPattern, patternAt } from "./pattern-assets.ts";
 import { PermanentError } from "./permanent-error.ts";
+import { type StartingEvent, startOf } from "./run-start.ts";
 import type { SecretMask } from "./secret-mask.ts";
 import type { TaskLog } from "./task-log.ts";
 import { TaskOutputs } from "./task-outputs.ts";
@@ -44,13 +39,8 @@ export async function prepareTask(input: TaskInput): Promise<PreparedTask> {
   const events = await readEvents(dispatch.events, tail, dag);
   const results = Object.fromEntries(dispatch.needs.map(([name, length]) => [name, parseJson(tail.take(length))]));
   const params = await readParams(tail.take(dispatch.paramsBytes), dag);
-  const context = { ...startOf(dispatch, events), ...scopeOf(input, task, params, outputs), ...results };
+  const context = { ...startOf(patternAt(dag.schedule, dispatch.part), events), ...scopeOf(input, task, params, outputs), ...results };
   return { run: () => task.run(context), finish: (value) => outputs.finish(value) };
-}
-
-function startOf(dispatch: Dispatch, events: readonly object[]): object {
-  const [event] = events;
-  return { pattern: dispatch.pattern, event, events, key: undefined };
 }
 
 function scopeOf(input: TaskInput, task: TaskDefinition, params: unknown, outputs: TaskOutputs): object {
@@ -94,12 +84,12 @@ async function getVariable({ values, dispatch, mask }: TaskInput, key: string): 
   return value;
 }
 
-async function readEvents(events: readonly WireEvent[], tail: TailReader, dag: DagDefinition): Promise<readonly object[]> {
-  const read: object[] = [];
+async function readEvents(events: readonly WireEvent[], tail: TailReader, dag: DagDefinition): Promise<readonly StartingEvent[]> {
+  const read: StartingEvent[] = [];
   for (const event of events) {
     const payload = parseJson(tail.take(event.payloadBytes));
     const key = tail.take(event.keyBytes);
-    read.push({
+    const seen = {
       id: String(event.id),
       asset: event.asset,
       payload: await parseWith(assetSchema(dag, event.asset), payload, `the payload of asset '${event.asset}'`),
@@ -107,15 +97,15 @@ async function readEvents(events: readonly WireEvent[], tail: TailReader, dag: D
       headers: Object.fromEntries(event.headers),
       partitionKey: event.partitionKey,
       timestamp: new Date(event.at),
-      extra: event.extra,
-    });
+      extra: event.isFromTrigger ? { ...event.extra, from_trigger: true, payload } : event.extra,
+    };
+    read.push({ leg: event.leg ?? 0, event: seen });
   }
   return read;
 }
 
 function assetSchema({ schedule }: DagDefinition, name: string): Schema | null {
-  const asset: AssetDefinition | null = schedule.kind === "each" && schedule.asset.name === name ? schedule.asset : null;
-  return asset?.schema ?? null;
+  return assetsOfPattern(schedule).find((asset) => asset.name === name)?.schema ?? null;
 }
 
 async function readParams(bytes: Buffer | null, dag: DagDefinition): Promise<unknown> {

@@ -6,12 +6,15 @@ import {
   type DagDefinition,
   type Definition,
   type DestinationDefinition,
-  type PatternDefinition,
   type TaskDefinition,
 } from "@millrace/sdk/internal";
-import type { AssetSnapshot, DagSnapshot, DestinationSnapshot, JsonSchema, PatternSnapshot, TaskSnapshot } from "../domain/dag-snapshot.ts";
+import type { AssetSnapshot, DagSnapshot, DestinationSnapshot, JsonSchema, TaskSnapshot } from "../domain/dag-snapshot.ts";
 import type { EvaluatedFile } from "../domain/evaluation.ts";
+import { defaultMaxActiveRuns } from "../domain/pattern-parts.ts";
 import { EVALUATION_ERRORS } from "./evaluation-errors.ts";
+
+import { assetsOfPattern } from "./pattern-assets.ts";
+import { snapshotPattern } from "./snapshot-pattern.ts";
 
 type AnySchema = NonNullable<AssetDefinition["schema"]>;
 
@@ -60,27 +63,21 @@ function exportedDefinition(name: string, value: unknown): Definition[] {
 }
 
 function assetsOfDag(dag: DagDefinition): AssetDefinition[] {
-  const scheduled = dag.schedule.kind === "each" ? [dag.schedule.asset] : [];
-  return [...scheduled, ...dag.tasks.flatMap((task) => [...task.outlets, ...task.inlets])];
+  return [...assetsOfPattern(dag.schedule), ...dag.tasks.flatMap((task) => [...task.outlets, ...task.inlets])];
 }
 
 function snapshotDag(dag: DagDefinition): DagSnapshot {
+  const schedule = snapshotPattern(dag.schedule);
   return {
     dagId: dag.dagId,
     description: dag.description,
     tags: [...dag.tags],
-    schedule: snapshotPattern(dag.schedule),
+    schedule,
+    maxActiveRuns: dag.maxActiveRuns ?? defaultMaxActiveRuns(schedule),
     paramsSchema: snapshotSchema(`dag '${dag.dagId}': params`, dag.params, dag.site),
     tasks: dag.tasks.map(snapshotTask),
     resultTask: dag.resultTask,
   };
-}
-
-function snapshotPattern(pattern: PatternDefinition): PatternSnapshot {
-  if (pattern.kind === "none") return { kind: "none", text: "none" };
-  const { asset, where } = pattern;
-  const text = where === null ? asset.name : `each(${asset.name}, { where: ${JSON.stringify(where)} })`;
-  return { kind: "each", text, asset: asset.name, where };
 }
 
 function snapshotTask(task: TaskDefinition): TaskSnapshot {

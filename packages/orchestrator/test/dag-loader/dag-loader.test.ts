@@ -47,9 +47,9 @@ test("a DAG file becomes data", async (t) => {
       schedule: {
         kind: "each",
         text: 'each(readings, { where: "payload.celsius > 80" })',
-        asset: "readings",
-        where: "payload.celsius > 80",
+        sources: [{ asset: "readings", where: "payload.celsius > 80" }],
       },
+      maxActiveRuns: null,
       paramsSchema: null,
       tasks: [
         {

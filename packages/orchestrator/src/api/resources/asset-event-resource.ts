@@ -1,4 +1,6 @@
 import { type Static, Type } from "typebox";
+import type { PatternSnapshot } from "../../domain/dag-snapshot.ts";
+import { slotsOf } from "../../domain/pattern-parts.ts";
 import type { AssetEventRead, DagRunRead, DecisionRead } from "../../domain/reads.ts";
 import { toInstant, toNullableInstant } from "./instant.ts";
 import { AnyObject, Headers, Instant, nullable, NullableInstant, NullableInteger, NullableText } from "./nullable.ts";
@@ -102,8 +104,9 @@ export const DecisionSchema = Type.Object({
   decision: Type.String(),
   reason: NullableText,
   dag_version_number: NullableInteger,
-  /** The pattern and condition of the version that decided. */
+  /** The pattern of the version that decided. */
   pattern: NullableText,
+  /** Its filters of this asset, where it has any. */
   where: NullableText,
   dag_run_id: NullableText,
   dag_run_state: NullableText,
@@ -113,7 +116,7 @@ export const DecisionSchema = Type.Object({
 
 export const DecisionCollectionSchema = Type.Object({ decisions: Type.Array(DecisionSchema), total_entries: Type.Integer() });
 
-export function toDecision(decision: DecisionRead): Static<typeof DecisionSchema> {
+export function toDecision(decision: DecisionRead, asset: string | null): Static<typeof DecisionSchema> {
   const schedule = decision.version?.snapshot.schedule;
   return {
     dag_id: decision.dagId,
@@ -121,10 +124,15 @@ export function toDecision(decision: DecisionRead): Static<typeof DecisionSchema
     reason: decision.reason,
     dag_version_number: decision.version?.number ?? null,
     pattern: schedule?.text ?? null,
-    where: schedule?.kind === "each" ? schedule.where : null,
+    where: schedule === undefined ? null : whereOf(schedule, asset),
     dag_run_id: decision.run?.dagRunId ?? null,
     dag_run_state: decision.run?.state ?? null,
     until: toNullableInstant(decision.until),
     decided_at: toInstant(decision.at),
   };
+}
+
+function whereOf(schedule: PatternSnapshot, asset: string | null): string | null {
+  const filters = slotsOf(schedule).flatMap(({ source }) => (source.asset === asset && source.where !== null ? [source.where] : []));
+  return filters.length === 0 ? null : filters.join(", ");
 }

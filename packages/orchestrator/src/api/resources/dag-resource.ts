@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { assetsOf, isTimePart, partsOf } from "../../domain/pattern-parts.ts";
 import type { DagRead } from "../../domain/reads.ts";
 import { RUN_TYPE_CODES } from "../../domain/states.ts";
 import { DagVersionSchema, toDagVersion } from "./dag-version-resource.ts";
@@ -46,7 +47,8 @@ export const DagSchema = Type.Object(dagFields);
 export const DagCollectionSchema = Type.Object({ dags: Type.Array(Type.Object(dagFields)), total_entries: Type.Integer() });
 
 /** Ours: what the DAG waits for. `text` is the pattern as a person would write it. */
-const Schedule = Type.Object({ kind: Type.String(), text: Type.String(), asset: NullableText, where: NullableText });
+/** Ours: the pattern as it was resolved, and the assets it waits for. */
+const ScheduleSchema = Type.Object({ kind: Type.String(), text: Type.String(), assets: Type.Array(Type.String()) });
 
 export const DagDetailsSchema = Type.Object({
   ...dagFields,
@@ -69,7 +71,7 @@ export const DagDetailsSchema = Type.Object({
   active_runs_count: Type.Integer(),
   concurrency: Type.Integer(),
   latest_dag_version: nullable(DagVersionSchema),
-  schedule: Schedule,
+  schedule: ScheduleSchema,
   params_schema: nullable(AnyObject),
 });
 
@@ -77,7 +79,7 @@ const DEFAULT_MAX_ACTIVE_TASKS = 64;
 
 export function toDag(dag: DagRead): Static<typeof DagSchema> {
   const { dagId, version } = dag;
-  const { description, schedule, tags } = version.snapshot;
+  const { description, schedule, tags, maxActiveRuns } = version.snapshot;
   return {
     dag_id: dagId,
     dag_display_name: dagId,
@@ -94,6 +96,8 @@ export function toDag(dag: DagRead): Static<typeof DagSchema> {
     has_import_errors: dag.hasImportError,
     allowed_run_types: Object.keys(RUN_TYPE_CODES),
     file_token: Buffer.from(dag.file).toString("base64url"),
+    max_active_runs: maxActiveRuns,
+    timetable_periodic: partsOf(schedule).some(isTimePart),
     ...NOT_THERE,
   };
 }
@@ -104,9 +108,7 @@ const NOT_THERE = {
   last_expired: null,
   bundle_name: null,
   timetable_partitioned: false,
-  timetable_periodic: false,
   max_active_tasks: DEFAULT_MAX_ACTIVE_TASKS,
-  max_active_runs: null,
   max_consecutive_failed_dag_runs: 0,
   has_task_concurrency_limits: false,
   next_dagrun_logical_date: null,
@@ -117,10 +119,29 @@ const NOT_THERE = {
   is_backfillable: false,
 };
 
-function describeSchedule(schedule: DagRead["version"]["snapshot"]["schedule"]): string {
-  if (schedule.kind === "none") return "Runs by hand only";
-  const where = schedule.where === null ? "" : ` where ${schedule.where}`;
-  return `One run for each event of asset '${schedule.asset}'${where}`;
+type Schedule = DagRead["version"]["snapshot"]["schedule"];
+
+function describeSchedule(schedule: Schedule): string {
+  switch (schedule.kind) {
+    case "none":
+      return "Runs by hand only";
+    case "each":
+      return `One run for each event of ${sourcesText(schedule.sources)}`;
+    case "coalesce":
+      return `One run for all events of ${sourcesText(schedule.sources)} that are pending`;
+    case "all":
+      return `One run once there are events of ${schedule.legs.map(({ sources }) => sourcesText(sources)).join(" and of ")}`;
+    case "any":
+      return schedule.patterns.map(describeSchedule).join(", or: ");
+    case "cron":
+      return `A run at each time of ${schedule.expression} (${schedule.timeZone})`;
+    case "every":
+      return `A run every ${schedule.intervalMs / 1000} s`;
+  }
+}
+
+function sourcesText(sources: readonly { readonly asset: string; readonly where: string | null }[]): string {
+  return sources.map(({ asset, where }) => `asset '${asset}'${where === null ? "" : ` where ${where}`}`).join(" or ");
 }
 
 /** `assetExpression`: Airflow's tree of the assets a DAG waits for. */
@@ -129,7 +150,6 @@ export function toDagDetails(
   { assetExpression, activeRuns }: { readonly assetExpression: Record<string, unknown> | null; readonly activeRuns: number },
 ): Static<typeof DagDetailsSchema> {
   const { schedule, paramsSchema } = dag.version.snapshot;
-  const filter = schedule.kind === "each" ? { asset: schedule.asset, where: schedule.where } : { asset: null, where: null };
   return {
     ...toDag(dag),
     catchup: false,
@@ -151,7 +171,7 @@ export function toDagDetails(
     active_runs_count: activeRuns,
     concurrency: DEFAULT_MAX_ACTIVE_TASKS,
     latest_dag_version: toDagVersion(dag.version),
-    schedule: { kind: schedule.kind, text: schedule.text, ...filter },
+    schedule: { kind: schedule.kind, text: schedule.text, assets: [...assetsOf(schedule)] },
     params_schema: paramsSchema,
   };
 }

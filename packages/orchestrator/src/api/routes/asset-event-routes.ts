@@ -48,8 +48,9 @@ export function assetEventRoutes(app: ApiServer, { reads }: ApiContext): void {
     response: { 200: DecisionCollectionSchema },
   };
   app.get("/api/v2/assets/events/:event_id/decisions", { schema: decisions }, async ({ params }) => {
-    const found = await reads.assetEvents.decisions(await getEvent(params.event_id));
-    return { decisions: found.map(toDecision), total_entries: found.length };
+    const event = await getEvent(params.event_id);
+    const found = await reads.assetEvents.decisions(event);
+    return { decisions: found.map((decision) => toDecision(decision, event.name)), total_entries: found.length };
   });
 
   async function getEvent(id: number): Promise<AssetEventRead> {

@@ -1,6 +1,8 @@
 import { Type } from "typebox";
+import { assetsOf } from "../../domain/pattern-parts.ts";
 import type { DagRead } from "../../domain/reads.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
+import { type AssetReference, toAssetExpression } from "../resources/asset-expression.ts";
 import { DagCollectionSchema, DagDetailsSchema, DagSchema, toDag, toDagDetails } from "../resources/dag-resource.ts";
 import { TaskSchema, toTask } from "../resources/task-resource.ts";
 import { getDag } from "./found.ts";
@@ -71,12 +73,13 @@ function dagDetailRoutes(app: ApiServer, { reads }: ApiContext): void {
 
   async function assetExpression({ version }: DagRead): Promise<Record<string, unknown> | null> {
     const { schedule } = version.snapshot;
-    if (schedule.kind !== "each") return null;
-    const { rows } = await reads.assets.list(
-      { namePart: schedule.asset, excludeStale: false },
-      { limit: 1000, offset: 0, order: "ascending" },
-    );
-    const asset = rows.find(({ name }) => name === schedule.asset);
-    return { asset: { name: schedule.asset, uri: asset?.uri ?? schedule.asset, group: asset?.group ?? "asset" } };
+    const found = await Promise.all(assetsOf(schedule).map((name) => findAsset(name)));
+    return toAssetExpression(schedule, new Map(found.map((asset) => [asset.name, asset])));
+  }
+
+  async function findAsset(name: string): Promise<AssetReference> {
+    const { rows } = await reads.assets.list({ namePart: name, excludeStale: false }, { limit: 1000, offset: 0, order: "ascending" });
+    const asset = rows.find((candidate) => candidate.name === name);
+    return { name, uri: asset?.uri ?? name, group: asset?.group ?? "asset" };
   }
 }

@@ -43,7 +43,7 @@ export async function showDag(context: CommandContext, dagId: string, options: C
     client.get<{ tasks: TaskBody[] }>(apiPath`/dags/${dagId}/tasks`),
     client.get<{ watchers: WatcherBody[] }>("/watchers"),
   ]);
-  const watchers = all.filter(({ asset_name }) => asset_name === dag.schedule.asset);
+  const watchers = all.filter(({ asset_name }) => dag.schedule.assets.includes(asset_name));
   print(options.output, { dag, tasks, watchers }, () => [describeDag(dag), describeTasks(tasks), describeWatchers(watchers)].join("\n\n"));
 }
 
@@ -61,7 +61,10 @@ function describeDag(dag: DagDetailsBody): string {
     ],
     ["File", dag.fileloc],
     ["Tags", dag.tags.length === 0 ? null : dag.tags.map(({ name }) => name).join(" ")],
-    ["Active runs", String(dag.active_runs_count)],
+    [
+      "Active runs",
+      dag.max_active_runs === null ? String(dag.active_runs_count) : `${dag.active_runs_count} of at most ${dag.max_active_runs}`,
+    ],
   ]);
 }
 

@@ -4,6 +4,7 @@ import type { DagSnapshot } from "../../domain/dag-snapshot.ts";
 import { DECISION_CODES } from "../../domain/decision.ts";
 import type { Definitions } from "../../domain/definitions.ts";
 import type { NewAssetEvent, NewDeadLetter, PendingDecision } from "../../domain/ingest-unit.ts";
+import { slotsOf } from "../../domain/pattern-parts.ts";
 import { readTaskInstanceState } from "../../domain/states.ts";
 import type { TaskError } from "../../domain/task-outcome.ts";
 import { formatCount, formatDuration } from "./format-value.ts";
@@ -44,8 +45,8 @@ export class TestReport {
     if (decision.code === DECISION_CODES.filtered) this.#print(`decision: no run, ${red("filtered out")}${because}`);
     else if (decision.code === DECISION_CODES.filter_error)
       this.#print(`decision: no run, ${red("its filter could not be computed")}${because}`);
-    else this.#print(`decision: starts a run${this.#describeFilter()}`);
-    return decision.code === DECISION_CODES.run;
+    else this.#print(`decision: ${decision.inbox === null ? "starts a run" : "goes into the pattern"}${this.#describeFilter(assetId)}`);
+    return decision.code === DECISION_CODES.run || decision.inbox !== null;
   }
 
   deadLetter({ assetId, reasonCode, reason }: NewDeadLetter, payload: Uint8Array): void {
@@ -98,6 +99,7 @@ export class TestReport {
   #describeDownstream({ dag: id, code, reason }: PendingDecision): string {
     const dagId = [...this.#options.definitions.dags.values()].find((dag) => dag.id === id)?.dagId ?? "?";
     if (code === DECISION_CODES.run) return `${dagId}: would start a run (not started by a test)`;
+    if (code === DECISION_CODES.inbox) return `${dagId}: its pattern would take it`;
     return `${dagId}: would start no run${reason === null ? "" : `: ${reason}`}`;
   }
 
@@ -114,9 +116,12 @@ export class TestReport {
     if (isRetried) this.#line(taskIndex, `tried again at once; a server would wait ${formatDuration(retryDelayMs / 1000)} or more`);
   }
 
-  #describeFilter(): string {
-    const { schedule } = this.#options.dag;
-    return schedule.kind === "each" && schedule.where !== null ? `, since ${schedule.where} is true` : "";
+  #describeFilter(assetId: number): string {
+    const name = this.#assetName(assetId);
+    const filters = slotsOf(this.#options.dag.schedule).flatMap(({ source }) =>
+      source.asset === name && source.where !== null ? [source.where] : [],
+    );
+    return filters.length === 1 ? `, since ${filters[0]} is true` : "";
   }
 
   #assetName(id: number): string {

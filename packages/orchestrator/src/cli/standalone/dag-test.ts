@@ -15,7 +15,9 @@ import { DefinitionStore } from "../../metadata-db/sqlite/definition-store.ts";
 import { openDatabase } from "../../metadata-db/sqlite/open-database.ts";
 import { registerProcess } from "../../metadata-db/sqlite/process-store.ts";
 import { SqliteBatchWriter } from "../../metadata-db/sqlite/sqlite-batch-writer.ts";
+import { assetsOf, isTimePart } from "../../domain/pattern-parts.ts";
 import { createDagRun } from "../../scheduler/create-dag-run.ts";
+import { partOfRun, type PayloadOfRun, payloadsOfRun } from "../../scheduler/payloads-of-run.ts";
 import type { Scheduler } from "../../scheduler/scheduler.ts";
 import { examplePayload } from "../output/example-payload.ts";
 import { TestReport } from "../output/test-report.ts";
@@ -57,9 +59,13 @@ export class DagTest {
       writer: new SqliteBatchWriter(this.#db, ownerId),
       clock,
       log,
-      listener: { onRuns: (runs) => this.#admit(runs), onOutbox: () => undefined },
+      listener: {
+        onRuns: (runs) => this.#admit(runs),
+        onInbox: (rows) => this.#scheduler.onInbox(rows),
+        onOutbox: () => undefined,
+      },
     });
-    this.#definitions = new DefinitionHolder(new DefinitionStore(this.#db, JSON.stringify), () => undefined);
+    this.#definitions = new DefinitionHolder(new DefinitionStore(this.#db, JSON.stringify), () => this.#scheduler.onDefinitions());
     this.#scheduler = makeScheduler(
       {
         ...options,
@@ -97,10 +103,11 @@ export class DagTest {
     const report = new TestReport({ dag, definitions: this.#definitions.current, print });
     this.#report = report;
     report.begin(relative(process.cwd(), file));
-    const entry = dag.schedule.kind === "none" ? null : this.#prepare(dag.dagId, dag.schedule.asset, payload);
-    if (entry !== null && !reportEntry(report, entry)) return false;
-    if (entry === null || Object.keys(params).length > 0) await this.#createRun(dag.dagId, payload, params);
-    else await this.#committer.ingest({ triggerId: NO_TRIGGER_ID, entries: [entry] });
+    const entries = this.#prepare(dag, payload);
+    // All of them are told, also where one of them is enough to start nothing.
+    if (entries.map((entry) => reportEntry(report, entry)).includes(false)) return false;
+    if (entries.length === 0 || Object.keys(params).length > 0) await this.#createRun(dag.dagId, payload, params);
+    else await this.#committer.ingest({ triggerId: NO_TRIGGER_ID, entries });
     const run = await this.#ended.promise;
     report.end(run.state, clock.now() - run.createdAt);
     return run.state === "success";
@@ -118,14 +125,24 @@ export class DagTest {
     this.#db.close();
   }
 
-  /** A message with this payload, as its DAG alone would see it. */
-  #prepare(dagId: string, assetName: string, payload: unknown): IngestEntry {
-    const asset = this.#definitions.current.assets.get(assetName)!;
-    if (payload === undefined) {
-      const example = JSON.stringify(examplePayload(asset.snapshot.schema));
-      const message = `DAG '${dagId}' is scheduled on asset '${assetName}': its runs start with an event`;
-      throw new MillraceError("EVENT_NEEDED", message, { hint: `give a payload, like --event '${example}'` });
+  /** Messages with these payloads, one for each leg of the pattern. */
+  #prepare({ dagId, schedule }: DagSnapshot, payload: unknown): readonly IngestEntry[] {
+    const { dags, assets } = this.#definitions.current;
+    const entry = dags.get(dagId)!;
+    const part = partOfRun(entry, payload);
+    if (payload === undefined && part !== null && !isTimePart(part)) {
+      const examples = assetsOf(schedule).map((name) => [name, examplePayload(assets.get(name)?.snapshot.schema ?? null)] as const);
+      const example = part.pattern.kind === "all" ? Object.fromEntries(examples) : examples[0]?.[1];
+      const named = examples.map(([name]) => `'${name}'`).join(", ");
+      const message = `DAG '${dagId}' is scheduled on asset ${named}: its runs start with an event`;
+      throw new MillraceError("EVENT_NEEDED", message, { hint: `give a payload, like --event '${JSON.stringify(example)}'` });
     }
+    return payloadsOfRun(entry, part, payload).map((one) => this.#prepareMessage(dagId, one));
+  }
+
+  /** As the DAG alone would see it. */
+  #prepareMessage(dagId: string, { asset: name, payload }: PayloadOfRun): IngestEntry {
+    const asset = this.#definitions.current.assets.get(name)!;
     const alone: AssetEntry = { ...asset, subscribers: asset.subscribers.filter(({ dag }) => dag.dagId === dagId) };
     const snapshot = { kind: "test", connection: "", params: {} };
     const value = Buffer.from(JSON.stringify(payload));
@@ -148,6 +165,8 @@ export class DagTest {
     return {
       ingest: async (unit) => committer.ingest(unit),
       create: async (run) => committer.create(run),
+      createEvent: async (event) => committer.createEvent(event),
+      fold: async (writes) => committer.fold(writes),
       recordOutbox: async (outcomes) => committer.recordOutbox(outcomes),
       startPositions: async (source, starts) => committer.startPositions(source, starts),
       flush: async () => committer.flush(),

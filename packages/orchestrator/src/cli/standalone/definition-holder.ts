@@ -21,6 +21,15 @@ export class DefinitionHolder {
 
   apply(pass: LoadPass, now: number): void {
     this.#store.apply(pass, now);
+    this.#read();
+  }
+
+  setPaused(dag: number, isPaused: boolean): void {
+    this.#store.setPaused(dag, isPaused);
+    this.#read();
+  }
+
+  #read(): void {
     this.#current = buildDefinitions(this.#store.read());
     for (const { version } of this.#current.dags.values()) this.#versions.set(version.id, version);
     this.#onChange(this.#current);

@@ -2,7 +2,9 @@ import type { Config } from "../../config/config.ts";
 import { DagLoader } from "../../dag-loader/dag-loader.ts";
 import type { CommitListener } from "../../domain/committer.ts";
 import type { LoadPass } from "../../domain/dag-folder.ts";
-import type { EngineControl } from "../../domain/engine-control.ts";
+import type { DagEntry } from "../../domain/definitions.ts";
+import { didYouMean } from "../../domain/did-you-mean.ts";
+import type { DagPause, EngineControl, UnpauseOptions } from "../../domain/engine-control.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
 import { GroupCommitter } from "../../metadata-db/committer.ts";
@@ -11,6 +13,7 @@ import { registerProcess } from "../../metadata-db/sqlite/process-store.ts";
 import { SqliteBatchWriter } from "../../metadata-db/sqlite/sqlite-batch-writer.ts";
 import { SqliteOutbox } from "../../metadata-db/sqlite/sqlite-outbox.ts";
 import { Relay } from "../../relay/relay.ts";
+import { createAssetEvent } from "../../scheduler/create-asset-event.ts";
 import { createDagRun } from "../../scheduler/create-dag-run.ts";
 import type { Scheduler } from "../../scheduler/scheduler.ts";
 import { Ingester } from "../../triggerer/ingester.ts";
@@ -45,7 +48,11 @@ export class Engine implements EngineControl {
     const { db, catalog, clock, log, connections } = options;
     const ownerId = registerProcess(db, ROLES, clock.now());
     const writer = new SqliteBatchWriter(db, ownerId);
-    const listener: CommitListener = { onRuns: (runs) => this.scheduler.onRuns(runs), onOutbox: (messages) => this.relay.offer(messages) };
+    const listener: CommitListener = {
+      onRuns: (runs) => this.scheduler.onRuns(runs),
+      onInbox: (rows) => this.scheduler.onInbox(rows),
+      onOutbox: (messages) => this.relay.offer(messages),
+    };
     this.committer = new GroupCommitter({ writer, clock, log: log.child({ part: "committer" }), listener });
     const store = new DefinitionStore(
       db,
@@ -59,13 +66,16 @@ export class Engine implements EngineControl {
       log: log.child({ part: "relay" }),
       instance: store.instance,
     });
-    this.definitions = new DefinitionHolder(store, (definitions) => this.triggerer.setSubscriptions(subscriptionsOf(definitions)));
+    this.definitions = new DefinitionHolder(store, (definitions) => {
+      this.scheduler.onDefinitions();
+      this.triggerer.setSubscriptions(subscriptionsOf(definitions));
+    });
     this.scheduler = makeScheduler(options, { ownerId, committer: this.committer, definitions: this.definitions });
     const sink = new Ingester({
       committer: this.committer,
       definitions: () => this.definitions.current,
       positions: async (source) => writer.sources.readAll(source),
-      waitForRoom: (triggerId) => this.scheduler.backlog.waitForRoom(triggerId),
+      waitForRoom: (triggerId) => this.scheduler.backlog.waitForRoom(triggerId) ?? this.scheduler.inbox.waitForRoom(triggerId),
     });
     this.triggerer = new Triggerer({ sink, connections, catalog, clock, log: log.child({ part: "triggerer" }) });
     this.loader = this.#makeLoader();
@@ -99,8 +109,38 @@ export class Engine implements EngineControl {
   }
 
   async createDagRun(request: Parameters<EngineControl["createDagRun"]>[0]): ReturnType<EngineControl["createDagRun"]> {
-    if (this.#isStopping) throw new MillraceError("SERVER_STOPPING", "the server is stopping and starts no more runs");
+    this.#refuseWhileStopping("starts no more runs");
     return createDagRun(request, this.definitions.current, this.committer);
+  }
+
+  async createAssetEvent(request: Parameters<EngineControl["createAssetEvent"]>[0]): ReturnType<EngineControl["createAssetEvent"]> {
+    this.#refuseWhileStopping("takes no more events");
+    return createAssetEvent(request, this.definitions.current, this.committer);
+  }
+
+  async pauseDag(dagId: string): Promise<DagPause> {
+    const dag = this.#findDag(dagId);
+    if (!dag.isPaused) this.definitions.setPaused(dag.id, true);
+    return { dagId, isPaused: true, pendingEvents: this.scheduler.inbox.pendingOf(dag.id) };
+  }
+
+  async unpauseDag(dagId: string, { drop = false }: UnpauseOptions = {}): Promise<DagPause> {
+    const dag = this.#findDag(dagId);
+    if (drop) await this.scheduler.inbox.drop(dag, "given up when the DAG was unpaused");
+    const pendingEvents = this.scheduler.inbox.pendingOf(dag.id);
+    if (dag.isPaused) this.definitions.setPaused(dag.id, false);
+    return { dagId, isPaused: false, pendingEvents };
+  }
+
+  #findDag(dagId: string): DagEntry {
+    const { dags } = this.definitions.current;
+    const dag = dags.get(dagId);
+    if (dag !== undefined) return dag;
+    throw new MillraceError("DAG_NOT_FOUND", `no DAG '${dagId}' is loaded`, didYouMean(dagId, dags.keys()));
+  }
+
+  #refuseWhileStopping(what: string): void {
+    if (this.#isStopping) throw new MillraceError("SERVER_STOPPING", `the server is stopping and ${what}`);
   }
 
   health(): ReturnType<EngineControl["health"]> {

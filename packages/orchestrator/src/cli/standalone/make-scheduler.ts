@@ -10,6 +10,7 @@ import type { Log } from "../../domain/log.ts";
 import type { ActiveRun } from "../../domain/run.ts";
 import { userCodeEnvironment } from "../../domain/user-code-environment.ts";
 import { LocalExecutor } from "../../executors/local/local-executor.ts";
+import { SqliteInboxStore } from "../../metadata-db/sqlite/sqlite-inbox-store.ts";
 import { SqliteRunStore } from "../../metadata-db/sqlite/sqlite-run-store.ts";
 import { Scheduler } from "../../scheduler/scheduler.ts";
 import type { DefinitionHolder } from "./definition-holder.ts";
@@ -47,6 +48,7 @@ export function makeScheduler(parts: SchedulerParts, { ownerId, committer, defin
   return new Scheduler({
     committer,
     store: new SqliteRunStore(db),
+    inboxStore: new SqliteInboxStore(db),
     definitions: () => definitions.current,
     findVersion: (id) => definitions.findVersion(id),
     bundlesFolder: join(config.home, "bundles"),

@@ -71,7 +71,8 @@ export class AssetEventQueries implements AssetEventReads {
       const run = runId === null ? null : (runs.get(runId) ?? null);
       return [{ dagId: version?.dagId ?? "", decision: decisionName(code), version, reason, run, until: null, at: event.createdAt }];
     });
-    return [...atIngest, ...later.map((row) => toLaterDecision(row, runs))];
+    const decidedLater = new Set(later.map((row) => row.dag_id));
+    return [...atIngest.filter(({ dagId }) => !decidedLater.has(dagId)), ...later.map((row) => toLaterDecision(row, runs))];
   }
 
   async #findMany(ids: readonly number[]): Promise<readonly AssetEventRead[]> {

@@ -10,6 +10,7 @@ import type {
   PageRequest,
   WatcherRead,
 } from "../../domain/reads.ts";
+import { assetsOf } from "../../domain/pattern-parts.ts";
 import type { AssetTable, Database } from "../../domain/tables.ts";
 import type { DagQueries } from "./dag-queries.ts";
 import { containsText } from "./like-pattern.ts";
@@ -84,8 +85,7 @@ export class AssetQueries implements AssetReads {
 }
 
 function assetNames({ version: { snapshot } }: DagRead): readonly string[] {
-  const scheduled = snapshot.schedule.kind === "each" ? [snapshot.schedule.asset] : [];
-  return [...scheduled, ...snapshot.tasks.flatMap((task) => [...task.outlets, ...task.inlets])];
+  return [...assetsOf(snapshot.schedule), ...snapshot.tasks.flatMap((task) => [...task.outlets, ...task.inlets])];
 }
 
 function toAsset(row: AssetTable, watchers: readonly WatcherRead[], lastEvent: LastEvent | null, dags: readonly DagRead[]): AssetRead {
@@ -101,9 +101,7 @@ function toAsset(row: AssetTable, watchers: readonly WatcherRead[], lastEvent: L
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     watchers: watchers.filter((watcher) => watcher.assetId === row.id && !watcher.isStale),
-    scheduledDags: dags
-      .filter(({ version }) => version.snapshot.schedule.kind === "each" && version.snapshot.schedule.asset === row.name)
-      .map(toUse),
+    scheduledDags: dags.filter(({ version }) => assetsOf(version.snapshot.schedule).includes(row.name)).map(toUse),
     producingTasks: dags.flatMap((dag) => taskUses(dag, row.name, "outlets")),
     consumingTasks: dags.flatMap((dag) => taskUses(dag, row.name, "inlets")),
     lastEvent,

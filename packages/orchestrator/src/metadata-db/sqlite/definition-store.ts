@@ -59,6 +59,10 @@ export class DefinitionStore {
     return { version, dags: this.#readDags(), assets: this.#readAssets(), watchers: this.#readWatchers(), triggers: this.#readTriggers() };
   }
 
+  setPaused(dag: number, isPaused: boolean): void {
+    this.#db.prepare("UPDATE dag SET is_paused = ? WHERE id = ?").run(isPaused ? 1 : 0, dag);
+  }
+
   /** A version that runs may still be on. @throws {Error} for an id that was never stored. */
   readVersion(id: number): DagVersion {
     const row = this.#selectVersion.get(id) as DagVersionRow | undefined;

@@ -1,9 +1,10 @@
 import type { Database, Statement } from "better-sqlite3";
-import type { NewRun, OutletEventWrite, RunCreation } from "../../domain/committer.ts";
+import type { NewRun, OutletEventWrite, RunCreation, RunEvent, StoredEvent } from "../../domain/committer.ts";
 import { DECISION_CODES, type StoredDecision } from "../../domain/decision.ts";
 import { commitNumberOf, firstIdOf } from "../../domain/ids.ts";
 import type { IngestEntry, NewAssetEvent, PendingDecision } from "../../domain/ingest-unit.ts";
 import { DAG_RUN_STATE_CODES, RUN_TYPE_CODES } from "../../domain/states.ts";
+import type { CommitOutput } from "../committer.ts";
 import type { IdAllocator } from "./id-allocator.ts";
 
 /** What brought an event: a message, or a task. */
@@ -15,14 +16,19 @@ export interface EventCause {
   readonly outlet: OutletEventWrite | null;
 }
 
-const NO_SUBSCRIBER = Buffer.from(JSON.stringify([[0, DECISION_CODES.no_subscriber, null]]));
+export const NO_CAUSE: EventCause = { triggerId: null, sourceId: null, entry: null, runId: null, outlet: null };
 
-/** Asset events with their decisions, and the runs these start. */
+const NO_SUBSCRIBER = Buffer.from(JSON.stringify([[0, DECISION_CODES.no_subscriber, null]]));
+const FIELDS_OF_DIRECT_RUN = { type: "asset_triggered", logicalDate: null, params: null, customRunId: null, part: "" } as const;
+
+/** Asset events with their decisions, the runs these start, and the inbox rows of DAGs that take them later. */
 export class EventWriter {
   readonly #ids: IdAllocator;
   readonly #ownerId: number;
   readonly #insertEvent: Statement;
   readonly #insertRun: Statement;
+  readonly #insertRunEvent: Statement;
+  readonly #insertInbox: Statement;
   readonly #findCustomRun: Statement;
 
   constructor(db: Database, ids: IdAllocator, ownerId: number) {
@@ -33,64 +39,71 @@ export class EventWriter {
        payload, message_key, headers, extra, partition_key, sent_at, created_at, decisions)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#insertRun = db.prepare(`INSERT INTO dag_run
-      (id, dag, version_id, state, run_type, event_id, trigger_id, owner_id, logical_date, params, custom_run_id, created_at)
-      VALUES (?, ?, ?, ${DAG_RUN_STATE_CODES.queued}, ?, ?, ?, ?, ?, ?, ?, ?)`);
+      (id, dag, version_id, state, run_type, event_id, trigger_id, owner_id, logical_date, part, params, custom_run_id, created_at)
+      VALUES (?, ?, ?, ${DAG_RUN_STATE_CODES.queued}, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insertRunEvent = db.prepare("INSERT INTO dag_run_event (run_id, event_id, leg) VALUES (?, ?, ?)");
+    this.#insertInbox = db.prepare("INSERT INTO pattern_event (id, shard, dag, event_id, created_at) VALUES (?, ?, ?, ?, ?)");
     this.#findCustomRun = db.prepare("SELECT id FROM dag_run WHERE dag = ? AND custom_run_id = ?");
   }
 
-  writeEvent(event: NewAssetEvent, cause: EventCause, now: number): readonly NewRun[] {
-    const eventId = this.#ids.take();
+  writeEvent(event: NewAssetEvent, cause: EventCause, now: number, output: CommitOutput): StoredEvent {
+    const stored: StoredEvent = { id: this.#ids.take(), createdAt: now, triggerId: cause.triggerId, data: event };
     const runs = event.decisions
       .filter(({ code }) => code === DECISION_CODES.run)
-      .map((decision) => this.#newRun(decision, cause, { id: eventId, createdAt: now, data: event }, now));
-    this.#store(eventId, event, cause, encodeDecisions(event.decisions, runs, eventId), now);
-    for (const run of runs) this.#storeRun(run);
-    return runs;
+      .map((decision) => this.#newRun(decision, { ...stored, leg: 0 }));
+    this.#storeEvent(stored, cause, encodeDecisions(event.decisions, runs, stored.id));
+    for (const run of runs) this.storeRun(run, [{ id: stored.id, leg: 0 }]);
+    output.runs.push(...runs);
+    for (const decision of event.decisions) if (decision.inbox !== null) this.#storeInbox(stored, decision, output);
+    return stored;
   }
 
-  /** A run by hand; its event, where it has one, is for it alone. */
-  writeRun(creation: RunCreation, now: number): NewRun {
-    const { event } = creation;
-    const eventId = event === null ? null : this.#ids.take();
-    const run: NewRun = {
-      ...creation,
+  /** A run by hand; its events are for it alone. */
+  createRun(creation: RunCreation, now: number): NewRun {
+    const events = creation.events.map(({ event, leg }): RunEvent => ({
       id: this.#ids.take(),
-      triggerId: null,
       createdAt: now,
-      event: event === null || eventId === null ? null : { id: eventId, createdAt: now, data: event },
-    };
-    if (event !== null && eventId !== null) {
-      const decision = { dag: run.dag, versionId: run.versionId, code: DECISION_CODES.run, reason: "by hand" };
-      this.#store(eventId, event, NO_CAUSE, encodeDecisions([decision], [run], eventId), now);
-    }
-    this.#storeRun(run);
+      triggerId: null,
+      data: event,
+      leg,
+    }));
+    const run: NewRun = { ...creation, id: this.#ids.take(), triggerId: null, createdAt: now, events };
+    const decision = { dag: run.dag, versionId: run.versionId, code: DECISION_CODES.run, reason: "by hand", inbox: null };
+    for (const event of events) this.#storeEvent(event, NO_CAUSE, encodeDecisions([decision], [run], event.id));
+    this.storeRun(run, events);
     return run;
+  }
+
+  /** A single event is the run's own column; several are rows. */
+  storeRun(run: Omit<NewRun, "events">, events: readonly { readonly id: number; readonly leg: number }[]): void {
+    const cause = events.length === 1 ? events[0]!.id : null;
+    const fields = [run.triggerId, this.#ownerId, run.logicalDate, run.part, run.params, run.customRunId, run.createdAt];
+    this.#insertRun.run(run.id, run.dag, run.versionId, RUN_TYPE_CODES[run.type], cause, ...fields);
+    if (events.length > 1) for (const { id, leg } of events) this.#insertRunEvent.run(run.id, id, leg);
   }
 
   hasRun(dag: number, customRunId: string): boolean {
     return this.#findCustomRun.get(dag, customRunId) !== undefined;
   }
 
-  #newRun(decision: PendingDecision, cause: EventCause, event: NewRun["event"], now: number): NewRun {
-    return {
-      id: this.#ids.take(),
-      dag: decision.dag,
-      versionId: decision.versionId,
-      type: "asset_triggered",
-      triggerId: cause.triggerId,
-      logicalDate: null,
-      params: null,
-      customRunId: null,
-      createdAt: now,
-      event,
-    };
+  #newRun({ dag, versionId }: PendingDecision, event: RunEvent): NewRun {
+    const { triggerId, createdAt } = event;
+    return { id: this.#ids.take(), dag, versionId, triggerId, createdAt, events: [event], ...FIELDS_OF_DIRECT_RUN };
   }
 
-  #store(id: number, event: NewAssetEvent, cause: EventCause, decisions: Uint8Array, now: number): void {
+  #storeInbox(event: StoredEvent, { dag, versionId, inbox }: PendingDecision, output: CommitOutput): void {
+    if (inbox === null) return;
+    const rowId = this.#ids.take();
+    this.#insertInbox.run(rowId, inbox.shard, dag, event.id, event.createdAt);
+    const { id: eventId, triggerId } = event;
+    output.inbox.push({ rowId, eventId, triggerId, bytes: event.data.payload.byteLength, slots: inbox.slots, dag, versionId });
+  }
+
+  #storeEvent({ id, createdAt, data }: StoredEvent, cause: EventCause, decisions: Uint8Array): void {
     const position = cause.entry?.position;
     this.#insertEvent.run(
       id,
-      event.assetId,
+      data.assetId,
       cause.triggerId,
       cause.sourceId,
       position?.partition ?? null,
@@ -99,36 +112,17 @@ export class EventWriter {
       cause.runId,
       cause.outlet?.taskIndex ?? null,
       cause.outlet?.mapIndex ?? null,
-      event.payload,
-      event.messageKey,
-      event.headers,
-      event.extra,
-      event.partitionKey,
-      event.sentAt,
-      now,
+      data.payload,
+      data.messageKey,
+      data.headers,
+      data.extra,
+      data.partitionKey,
+      data.sentAt,
+      createdAt,
       decisions,
     );
   }
-
-  #storeRun(run: NewRun): void {
-    const type = RUN_TYPE_CODES[run.type];
-    this.#insertRun.run(
-      run.id,
-      run.dag,
-      run.versionId,
-      type,
-      run.event?.id ?? null,
-      run.triggerId,
-      this.#ownerId,
-      run.logicalDate,
-      run.params,
-      run.customRunId,
-      run.createdAt,
-    );
-  }
 }
-
-const NO_CAUSE: EventCause = { triggerId: null, sourceId: null, entry: null, runId: null, outlet: null };
 
 function encodeDecisions(decisions: readonly PendingDecision[], runs: readonly NewRun[], eventId: number): Uint8Array {
   if (decisions.length === 0) return NO_SUBSCRIBER;

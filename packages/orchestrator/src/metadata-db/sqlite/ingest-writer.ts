@@ -1,6 +1,6 @@
 import type { Database, Statement } from "better-sqlite3";
-import type { NewRun } from "../../domain/committer.ts";
 import type { IngestEntry, IngestReceipt, IngestUnit } from "../../domain/ingest-unit.ts";
+import type { CommitOutput } from "../committer.ts";
 import type { EventWriter } from "./event-writer.ts";
 import type { IdAllocator } from "./id-allocator.ts";
 import type { SourceWriter } from "./source-writer.ts";
@@ -27,16 +27,15 @@ export class IngestWriter {
     this.#insertCount = db.prepare("INSERT INTO ingest_count (id, minute, trigger_id, reason, n, sample) VALUES (?, ?, ?, ?, ?, ?)");
   }
 
-  /** Appends the runs it started to `runs`. */
-  write(unit: IngestUnit, now: number, runs: NewRun[]): IngestReceipt {
-    const before = runs.length;
+  write(unit: IngestUnit, now: number, output: CommitOutput): IngestReceipt {
+    const before = output.runs.length;
     const fresh = unit.entries.filter((entry) => this.#isFirst(entry, now));
     let events = 0;
     let deadLetters = 0;
     for (const entry of fresh) {
       const sourceId = entry.source === "" ? null : this.#sources.idOf(entry.source);
       for (const event of entry.events) {
-        runs.push(...this.#events.writeEvent(event, { triggerId: unit.triggerId, sourceId, entry, runId: null, outlet: null }, now));
+        this.#events.writeEvent(event, { triggerId: unit.triggerId, sourceId, entry, runId: null, outlet: null }, now, output);
       }
       this.#writeDeadLetters(unit.triggerId, sourceId, entry, now);
       events += entry.events.length;
@@ -44,7 +43,7 @@ export class IngestWriter {
     }
     const duplicates = unit.entries.length - fresh.length;
     if (duplicates > 0) this.#count(unit, fresh, now);
-    return { events, deadLetters, duplicates, runs: runs.length - before };
+    return { events, deadLetters, duplicates, runs: output.runs.length - before };
   }
 
   #isFirst(entry: IngestEntry, now: number): boolean {

@@ -1,7 +1,8 @@
 import type { Database, Statement } from "better-sqlite3";
-import type { NewRun, OutboxWrite, RunWrites, TaskInstanceWrite } from "../../domain/committer.ts";
+import type { OutboxWrite, RunWrites, TaskInstanceWrite } from "../../domain/committer.ts";
 import type { OutboxMessage, OutboxOutcome } from "../../domain/outbox.ts";
 import { OUTBOX_STATE_CODES } from "../../domain/states.ts";
+import type { CommitOutput } from "../committer.ts";
 import type { EventWriter } from "./event-writer.ts";
 import type { IdAllocator } from "./id-allocator.ts";
 
@@ -38,7 +39,7 @@ export class RunWriter {
     );
   }
 
-  write(writes: RunWrites, now: number, runs: NewRun[], outbox: OutboxMessage[]): void {
+  write(writes: RunWrites, now: number, output: CommitOutput): void {
     const { runId, run } = writes;
     for (const task of writes.taskInstances) this.#writeTask(runId, task);
     for (const { taskIndex, mapIndex, try: number, state, startedAt, endedAt, error } of writes.tries) {
@@ -48,9 +49,9 @@ export class RunWriter {
       this.#insertLog.run(runId, taskIndex, mapIndex, number, seq, chunk);
     }
     for (const outlet of writes.outletEvents) {
-      runs.push(...this.#events.writeEvent(outlet.event, { triggerId: null, sourceId: null, entry: null, runId, outlet }, now));
+      this.#events.writeEvent(outlet.event, { triggerId: null, sourceId: null, entry: null, runId, outlet }, now, output);
     }
-    for (const message of writes.outbox) outbox.push(this.#writeOutbox(runId, message, now));
+    for (const message of writes.outbox) output.outbox.push(this.#writeOutbox(runId, message, now));
     if (run !== null) this.#updateRun.run(run.state, run.startedAt, run.endedAt, run.rescues, run.error, runId);
   }
 

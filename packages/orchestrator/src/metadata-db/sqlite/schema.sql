@@ -104,6 +104,8 @@ CREATE TABLE dag_run (
   trigger_id INTEGER,
   owner_id INTEGER NOT NULL,
   logical_date INTEGER,
+  -- Which part of the DAG's pattern started it (domain/pattern-parts.ts); empty where it has one only.
+  part TEXT NOT NULL DEFAULT '',
   params BLOB,
   custom_run_id TEXT,
   rescues INTEGER NOT NULL DEFAULT 0,
@@ -116,7 +118,9 @@ CREATE TABLE dag_run (
 CREATE TABLE dag_run_event (
   run_id INTEGER NOT NULL,
   event_id INTEGER NOT NULL,
-  PRIMARY KEY (run_id, event_id)
+  -- The leg of the pattern that it took.
+  leg INTEGER NOT NULL,
+  PRIMARY KEY (run_id, leg, event_id)
 ) WITHOUT ROWID;
 
 CREATE TABLE dag_version (

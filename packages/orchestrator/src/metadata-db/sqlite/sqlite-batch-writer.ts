@@ -1,9 +1,9 @@
 import type { Database, Statement } from "better-sqlite3";
 import type { NewRun, RunCreation } from "../../domain/committer.ts";
 import { MillraceError } from "../../domain/errors.ts";
-import type { OutboxMessage } from "../../domain/outbox.ts";
-import { type BatchReceipt, type BatchWriter, StoreUnavailable, type Work, WorkFailure } from "../committer.ts";
-import { EventWriter } from "./event-writer.ts";
+import { type BatchReceipt, type BatchWriter, type CommitOutput, StoreUnavailable, type Work, WorkFailure } from "../committer.ts";
+import { EventWriter, NO_CAUSE } from "./event-writer.ts";
+import { FoldWriter } from "./fold-writer.ts";
 import { IdAllocator } from "./id-allocator.ts";
 import { IngestWriter } from "./ingest-writer.ts";
 import { RunWriter } from "./run-writer.ts";
@@ -16,6 +16,7 @@ export class SqliteBatchWriter implements BatchWriter {
   readonly #events: EventWriter;
   readonly #ingests: IngestWriter;
   readonly #runs: RunWriter;
+  readonly #folds: FoldWriter;
   readonly #db: Database;
   readonly #begin: Statement;
   readonly #commit: Statement;
@@ -27,6 +28,7 @@ export class SqliteBatchWriter implements BatchWriter {
     this.#events = new EventWriter(db, this.#ids, ownerId);
     this.#ingests = new IngestWriter(db, this.#ids, this.#events, this.sources);
     this.#runs = new RunWriter(db, this.#ids, this.#events);
+    this.#folds = new FoldWriter(db, this.#ids, this.#events);
     this.#db = db;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
@@ -37,14 +39,13 @@ export class SqliteBatchWriter implements BatchWriter {
     try {
       this.#begin.run();
       this.#ids.begin();
-      const runs: NewRun[] = [];
-      const outbox: OutboxMessage[] = [];
-      const results = batch.map((work) => this.#writeOne(work, now, runs, outbox));
+      const output: CommitOutput = { runs: [], inbox: [], outbox: [] };
+      const results = batch.map((work) => this.#writeOne(work, now, output));
       this.sources.store();
       const number = this.#ids.store();
       this.#commit.run();
       this.#ids.commit(number);
-      return { results, runs, outbox };
+      return { results, ...output };
     } catch (error) {
       this.sources.forget();
       // A full disk has rolled back by itself.
@@ -53,30 +54,31 @@ export class SqliteBatchWriter implements BatchWriter {
     }
   }
 
-  #writeOne(work: Work, now: number, runs: NewRun[], outbox: OutboxMessage[]): unknown {
+  #writeOne(work: Work, now: number, output: CommitOutput): unknown {
     switch (work.kind) {
       case "ingest":
-        return this.#ingests.write(work.unit, now, runs);
+        return this.#ingests.write(work.unit, now, output);
       case "write":
-        this.#runs.write(work.writes, now, runs, outbox);
-        return undefined;
+        return this.#runs.write(work.writes, now, output);
       case "create":
-        return this.#create(work.run, now, runs);
+        return this.#create(work.run, now, output);
+      case "event":
+        return this.#events.writeEvent(work.event, NO_CAUSE, now, output);
+      case "fold":
+        return this.#folds.write(work.writes, now, output);
       case "outbox":
-        this.#runs.recordOutbox(work.outcomes);
-        return undefined;
+        return this.#runs.recordOutbox(work.outcomes);
       case "positions":
-        this.sources.start(work.source, work.starts);
-        return undefined;
+        return this.sources.start(work.source, work.starts);
     }
   }
 
-  #create(creation: RunCreation, now: number, runs: NewRun[]): NewRun | WorkFailure {
+  #create(creation: RunCreation, now: number, output: CommitOutput): NewRun | WorkFailure {
     if (creation.customRunId !== null && this.#events.hasRun(creation.dag, creation.customRunId)) {
       return new WorkFailure(new MillraceError("DAG_RUN_EXISTS", `a run with dag_run_id '${creation.customRunId}' exists already`));
     }
-    const run = this.#events.writeRun(creation, now);
-    runs.push(run);
+    const run = this.#events.createRun(creation, now);
+    output.runs.push(run);
     return run;
   }
 

@@ -1,18 +1,20 @@
 import type { Database, Statement } from "better-sqlite3";
-import type { StoredEvent } from "../../domain/committer.ts";
+import type { RunEvent } from "../../domain/committer.ts";
 import { firstIdOf } from "../../domain/ids.ts";
 import type { RunStore, StoredRun, StoredTask } from "../../domain/run-store.ts";
 import { readDagRunState, readRunType, readTaskInstanceState } from "../../domain/states.ts";
-import type { AssetEventTable, DagRunTable, TaskInstanceTable } from "../../domain/tables.ts";
+import type { DagRunTable, TaskInstanceTable } from "../../domain/tables.ts";
+import { EVENT_COLUMNS, type StoredEventRow, toStoredEvent } from "./stored-event-row.ts";
 
 const RUN_COLUMNS =
-  "id, dag, version_id, state, run_type, event_id, trigger_id, logical_date, params, custom_run_id, rescues, created_at, started_at";
+  "id, dag, version_id, state, run_type, event_id, trigger_id, logical_date, part, params, custom_run_id, rescues, created_at, started_at";
 
 export class SqliteRunStore implements RunStore {
   readonly #selectActive: Statement;
   readonly #selectActiveDags: Statement;
   readonly #selectRun: Statement;
   readonly #selectEvent: Statement;
+  readonly #selectEvents: Statement;
   readonly #selectTasks: Statement;
   readonly #selectUnstarted: Statement;
   readonly #selectCounter: Statement;
@@ -25,7 +27,9 @@ export class SqliteRunStore implements RunStore {
       .pluck();
     this.#selectActiveDags = db.prepare("SELECT DISTINCT dag FROM dag_run INDEXED BY dag_run_active WHERE state < 10").pluck();
     this.#selectRun = db.prepare(`SELECT ${RUN_COLUMNS} FROM dag_run WHERE id = ? AND state < 10`);
-    this.#selectEvent = db.prepare("SELECT * FROM asset_event WHERE id = ?");
+    this.#selectEvent = db.prepare(`SELECT ${EVENT_COLUMNS}, 0 AS leg FROM asset_event e JOIN asset a ON a.id = e.asset_id WHERE e.id = ?`);
+    this.#selectEvents = db.prepare(`SELECT ${EVENT_COLUMNS}, r.leg FROM dag_run_event r JOIN asset_event e ON e.id = r.event_id
+      JOIN asset a ON a.id = e.asset_id WHERE r.run_id = ? ORDER BY r.leg, e.id`);
     this.#selectTasks = db.prepare("SELECT * FROM task_instance WHERE run_id = ?");
     this.#selectUnstarted = db.prepare(
       "SELECT trigger_id, count(*) AS n FROM dag_run INDEXED BY dag_run_active WHERE state < 10 AND state = 0 AND trigger_id IS NOT NULL GROUP BY trigger_id",
@@ -68,16 +72,15 @@ export class SqliteRunStore implements RunStore {
       createdAt: row.created_at,
       startedAt: row.started_at,
       rescues: row.rescues,
-      event: row.event_id === null ? null : this.#readEvent(row.event_id),
+      part: row.part,
+      events: this.#readEvents(row),
       tasks: (this.#selectTasks.all(row.id) as TaskInstanceTable[]).map(toTask),
     };
   }
 
-  #readEvent(id: number): StoredEvent | null {
-    const row = this.#selectEvent.get(id) as AssetEventTable | undefined;
-    if (row === undefined) return null;
-    const { asset_id: assetId, payload, message_key: messageKey, headers, extra, partition_key: partitionKey, sent_at: sentAt } = row;
-    return { id, createdAt: row.created_at, data: { assetId, payload, messageKey, headers, extra, partitionKey, sentAt, decisions: [] } };
+  #readEvents(row: DagRunTable): readonly RunEvent[] {
+    const rows = row.event_id === null ? this.#selectEvents.all(row.id) : this.#selectEvent.all(row.event_id);
+    return (rows as (StoredEventRow & { leg: number })[]).map((event) => ({ ...toStoredEvent(event), leg: event.leg }));
   }
 }
 

@@ -167,6 +167,7 @@ CREATE TABLE pattern_event (
 );
 CREATE INDEX pattern_event_by_shard ON pattern_event (shard, dag, id);
 
+-- A part of a pattern that runs by time has the key time:<part>.
 CREATE TABLE pattern_state (
   dag INTEGER NOT NULL,
   key TEXT NOT NULL,
@@ -221,6 +222,8 @@ CREATE TABLE dag_run (
   trigger_id INTEGER,
   owner_id INTEGER NOT NULL,
   logical_date INTEGER,
+  -- Which part of the DAG's pattern started it (domain/pattern-parts.ts); empty where it has one only.
+  part TEXT NOT NULL DEFAULT '',
   params BLOB,
   custom_run_id TEXT,
   rescues INTEGER NOT NULL DEFAULT 0,
@@ -236,7 +239,9 @@ CREATE UNIQUE INDEX dag_run_custom_id ON dag_run (dag, custom_run_id) WHERE cust
 CREATE TABLE dag_run_event (
   run_id INTEGER NOT NULL,
   event_id INTEGER NOT NULL,
-  PRIMARY KEY (run_id, event_id)
+  -- The leg of the pattern that it took.
+  leg INTEGER NOT NULL,
+  PRIMARY KEY (run_id, leg, event_id)
 ) WITHOUT ROWID;
 
 -- The latest try of a task; written when it ends or has lasted a second. task_index counts in the run's dag version.

@@ -1,0 +1,40 @@
+import { loadConfig } from "../../config/config.ts";
+import { EnvironmentConnections } from "../../config/connections.ts";
+import { type ErrorCode, MillraceError } from "../../domain/errors.ts";
+import type { ConnectionBody } from "../api-resources.ts";
+import type { ApiClient } from "../api-client.ts";
+import type { ClientOptions } from "../commands/client-command.ts";
+import type { CommandContext } from "../create-program.ts";
+import { apiPath, openClient } from "./open-client.ts";
+
+/** Who can use a connection: the server, or this process, in whose environment it is. */
+export type ConnectionPlace = { readonly client: ApiClient } | { readonly client: null; readonly connections: EnvironmentConnections };
+
+const NOT_AT_SERVER: ReadonlySet<ErrorCode> = new Set(["SERVER_NOT_RUNNING", "CONNECTION_NOT_FOUND"]);
+
+/**
+ * The server, where it knows the connection; else this command's own environment.
+ * @throws {MillraceError} CONNECTION_NOT_FOUND, SERVER_NOT_RUNNING where it is in neither
+ */
+export async function findConnection(context: CommandContext, id: string, options: ClientOptions): Promise<ConnectionPlace> {
+  try {
+    const client = openClient(context, options);
+    await client.get<ConnectionBody>(apiPath`/connections/${id}`);
+    return { client };
+  } catch (error) {
+    const connections = new EnvironmentConnections(context.env);
+    const isElsewhere = error instanceof MillraceError && NOT_AT_SERVER.has(error.code);
+    if (isElsewhere && connections.find(id) !== null) return { client: null, connections };
+    throw error;
+  }
+}
+
+/** What it takes to reach other systems from this process: the providers of the project. */
+export async function openOutside({ env }: CommandContext) {
+  const { createLog } = await import("../../telemetry/log.ts");
+  const { systemClock } = await import("../../domain/clock.ts");
+  const { discoverProviders } = await import("../standalone/discover-providers.ts");
+  const { dagsFolders } = loadConfig(env);
+  const log = createLog({ level: "warn", format: "human" });
+  return { log, clock: systemClock, catalog: await discoverProviders([...dagsFolders, process.cwd()], log) };
+}

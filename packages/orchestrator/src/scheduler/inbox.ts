@@ -1,0 +1,224 @@
+import type { Clock } from "../domain/clock.ts";
+import type { Committer, FoldWrites, InboxRow } from "../domain/committer.ts";
+import { DECISION_CODES } from "../domain/decision.ts";
+import type { DagEntry, Definitions } from "../domain/definitions.ts";
+import type { Log } from "../domain/log.ts";
+import type { FoldedRun } from "../domain/pattern-fold.ts";
+import type { InboxStore } from "../domain/run-store.ts";
+import { InboxLane } from "./inbox-lane.ts";
+import { TimerQueue } from "./timer-queue.ts";
+
+export interface InboxOptions {
+  readonly committer: Committer;
+  readonly store: InboxStore;
+  readonly definitions: () => Definitions;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Unfinished runs of a DAG without a limit of its own: above it, its events wait as events, not as runs. */
+const MAX_UNFINISHED = 2_000;
+/** Runs that one commit starts. */
+const RUNS_PER_FOLD = 500;
+/** Events that wait for one DAG at which the streams that bring them pause. */
+const MAX_PENDING = 100_000;
+const RETRY_AFTER_MS = 5_000;
+
+/**
+ * The inboxes of all DAGs whose events the ingest does not decide: it folds them by the DAG's pattern into runs, as many
+ * as its limit has room for, and starts the runs that it is time for. What a DAG's lane holds is read from the metadata
+ * DB, and again where its version changed; only the rows themselves are the truth.
+ */
+export class Inbox {
+  readonly #options: InboxOptions;
+  readonly #lanes = new Map<number, InboxLane>();
+  readonly #pending = new Map<number, number>();
+  readonly #unfinished = new Map<number, number>();
+  readonly #timers: TimerQueue<number>;
+  /** The instant that a DAG's timer is set to. */
+  readonly #armed = new Map<number, number>();
+  readonly #dirty = new Set<number>();
+  readonly #committing = new Set<number>();
+  #room = Promise.withResolvers<void>();
+  #isRunning = false;
+  #isScheduled = false;
+
+  constructor(options: InboxOptions) {
+    this.#options = options;
+    this.#timers = new TimerQueue(options.clock, (dags) => dags.forEach((dag) => this.#onTime(dag)));
+  }
+
+  /** Before any run or row of this process is told. */
+  start(): void {
+    const { store } = this.#options;
+    for (const [dag, count] of store.count()) this.#pending.set(dag, count);
+    for (const [dag, count] of store.countUnfinished()) this.#unfinished.set(dag, count);
+    this.#isRunning = true;
+    this.refresh();
+  }
+
+  stop(): void {
+    this.#isRunning = false;
+    this.#timers.stop();
+  }
+
+  /** The definitions have changed. */
+  refresh(): void {
+    if (!this.#isRunning) return;
+    const { definitions, store, clock } = this.#options;
+    const now = clock.now();
+    for (const dag of definitions().dags.values()) {
+      const known = this.#lanes.get(dag.id);
+      if (known?.versionId === dag.version.id) {
+        if (known.setPaused(dag.isPaused, now)) this.#touch(dag.id);
+        continue;
+      }
+      const lane = new InboxLane(dag, store, this.pendingOf(dag.id), now);
+      if (known?.isPaused && !dag.isPaused) lane.skipMissedTimes(now);
+      this.#lanes.set(dag.id, lane);
+      this.#touch(dag.id);
+    }
+  }
+
+  onInbox(rows: readonly InboxRow[]): void {
+    for (const row of rows) {
+      this.#add(this.#pending, row.dag, 1);
+      this.#lanes.get(row.dag)?.offer(row);
+      this.#touch(row.dag);
+    }
+  }
+
+  onRunCreated(dag: number): void {
+    this.#add(this.#unfinished, dag, 1);
+  }
+
+  onRunEnd(dag: number): void {
+    this.#add(this.#unfinished, dag, -1);
+    if (this.#pending.has(dag) || this.#lanes.get(dag)?.hasTimeParts) this.#touch(dag);
+  }
+
+  /** Events that wait for a DAG. */
+  pendingOf(dag: number): number {
+    return this.#pending.get(dag) ?? 0;
+  }
+
+  /** null while there is room in every inbox that a trigger's messages go to; else resolves when there may be again. */
+  waitForRoom(triggerId: number): Promise<void> | null {
+    const assets = this.#options.definitions().triggers.get(triggerId)?.assets ?? [];
+    const isFull = assets.some(({ subscribers }) => subscribers.some(({ dag }) => this.pendingOf(dag.id) >= MAX_PENDING));
+    return isFull ? this.#room.promise : null;
+  }
+
+  /** Gives up all that waits for a DAG now. */
+  async drop(dag: DagEntry, reason: string): Promise<void> {
+    const { store, committer } = this.#options;
+    const base = { dag: dag.id, versionId: dag.version.id, runs: [], scheduled: [], timeParts: [] };
+    for (;;) {
+      const rows = store.read(dag.id, 0, RUNS_PER_FOLD);
+      if (rows.length === 0) break;
+      const rejected = rows.map((row) => ({ event: { ...row.pending, slots: [] }, code: DECISION_CODES.dropped, reason }));
+      await committer.fold({ ...base, rejected });
+      this.#decided(dag.id, rejected.length);
+    }
+    this.#lanes.delete(dag.id);
+    this.refresh();
+  }
+
+  #add(counts: Map<number, number>, dag: number, change: number): void {
+    const count = (counts.get(dag) ?? 0) + change;
+    if (count > 0) counts.set(dag, count);
+    else counts.delete(dag);
+  }
+
+  #decided(dag: number, count: number): void {
+    this.#add(this.#pending, dag, -count);
+    this.#room.resolve();
+    this.#room = Promise.withResolvers();
+  }
+
+  #touch(dag: number): void {
+    this.#dirty.add(dag);
+    if (this.#isScheduled || !this.#isRunning) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.tick());
+  }
+
+  /** Folds what has come for each DAG that something happened to, a page of each. */
+  tick(): void {
+    this.#isScheduled = false;
+    const dags = [...this.#dirty];
+    this.#dirty.clear();
+    if (this.#isRunning) for (const dag of dags) this.#tryAdvance(dag);
+  }
+
+  #tryAdvance(dag: number): void {
+    try {
+      this.#advance(dag);
+    } catch (error) {
+      this.#retryLater(dag, error as Error);
+    }
+  }
+
+  #advance(id: number): void {
+    const lane = this.#lanes.get(id);
+    const dag = lane === undefined ? undefined : this.#options.definitions().dags.get(lane.dagId);
+    if (lane === undefined || dag === undefined || dag.isPaused || this.#committing.has(id)) return;
+    const now = this.#options.clock.now();
+    if (lane.readPage(this.#options.definitions())) this.#touch(id);
+    const writes = this.#foldOf(dag, lane, now);
+    this.#arm(id, lane.nextTime(now));
+    if (hasWrites(writes)) void this.#commit(writes);
+  }
+
+  #arm(dag: number, next: number | null): void {
+    if (next === null || this.#armed.get(dag) === next) return;
+    this.#armed.set(dag, next);
+    this.#timers.add(next, dag);
+  }
+
+  #onTime(dag: number): void {
+    this.#armed.delete(dag);
+    this.#touch(dag);
+  }
+
+  #foldOf(dag: DagEntry, lane: InboxLane, now: number): FoldWrites {
+    const limit = dag.version.snapshot.maxActiveRuns ?? MAX_UNFINISHED;
+    const room = Math.min(RUNS_PER_FOLD, limit - (this.#unfinished.get(dag.id) ?? 0));
+    const scheduled = lane.takeDueTimes(room, now);
+    const runs: FoldedRun[] = [];
+    while (runs.length + scheduled.length < room) {
+      const run = lane.nextRun();
+      if (run === null) break;
+      runs.push(run);
+    }
+    return { dag: dag.id, versionId: dag.version.id, runs, scheduled, rejected: lane.takeRejected(), timeParts: lane.takeTimeStates() };
+  }
+
+  async #commit(writes: FoldWrites): Promise<void> {
+    const { dag, runs, rejected } = writes;
+    this.#committing.add(dag);
+    try {
+      await this.#options.committer.fold(writes);
+      this.#decided(dag, rejected.length + runs.reduce((sum, { decided }) => sum + decided.length, 0));
+      this.#committing.delete(dag);
+    } catch (error) {
+      this.#retryLater(dag, error as Error);
+    }
+    this.#touch(dag);
+  }
+
+  /** From the rows, by a new lane. */
+  #retryLater(dag: number, error: Error): void {
+    this.#options.log.error("the events that wait for a DAG could not be folded: it is tried again", { dag, error });
+    this.#lanes.delete(dag);
+    this.#committing.add(dag);
+    this.#options.clock.after(RETRY_AFTER_MS, () => {
+      this.#committing.delete(dag);
+      this.refresh();
+    });
+  }
+}
+
+function hasWrites({ runs, rejected, scheduled, timeParts }: FoldWrites): boolean {
+  return runs.length + rejected.length + scheduled.length + timeParts.length > 0;
+}
