@@ -19,6 +19,8 @@ const NICKNAMES: Readonly<Record<string, string>> = {
 
 /** What is wrong with a cron expression, as a sentence; null where it is right and has an instant to come. */
 export function checkCron(expression: string): string | null {
+  const fields = expression.trim().split(/\s+/).length;
+  if (fields !== 5 && !(expression in NICKNAMES)) return `expected five fields (minute hour day month weekday), got ${fields}`;
   try {
     const first = newCron(expression, "UTC").nextRun(new Date(0));
     return first === null ? "it never comes" : null;
