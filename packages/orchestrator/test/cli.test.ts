@@ -1,54 +1,17 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
+import { test } from "node:test";
 import { parse } from "yaml";
 import { findServerFile, removeServerFile, writeServerFile } from "../src/cli/server-file.ts";
 import { formatDagRunId } from "../src/domain/ids.ts";
-import { type ApiHarness, startApi } from "./api-harness.ts";
+import { startApi } from "./api-harness.ts";
+import { makeHome, run, startServer } from "./cli-harness.ts";
 import { SEED, SEEDED_AT } from "./seeded-database.ts";
 
-const BIN = fileURLToPath(new URL("../bin/millrace.js", import.meta.url));
 const HOT = formatDagRunId("asset_triggered", SEEDED_AT + 1000, SEED.hotRun);
 const FAILED = formatDagRunId("asset_triggered", SEEDED_AT + 1000, SEED.failedRun);
-
-interface Result {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-function makeHome(t: TestContext): string {
-  const home = mkdtempSync(join(tmpdir(), "millrace-home-"));
-  t.after(() => rmSync(home, { recursive: true, force: true }));
-  return home;
-}
-
-/** Runs the command as a user does, in a process of its own. */
-async function run(home: string, args: readonly string[], env: Record<string, string> = {}, input = ""): Promise<Result> {
-  return new Promise((resolve) => {
-    const options = { env: { PATH: process.env["PATH"], MILLRACE_HOME: home, ...env } };
-    const child = execFile(process.execPath, [BIN, ...args], options, (error, out, err) =>
-      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
-    );
-    child.stdin?.end(input);
-  });
-}
-
-interface Server extends ApiHarness {
-  readonly home: string;
-  readonly millrace: (...args: readonly string[]) => Promise<Result>;
-}
-
-async function startServer(t: TestContext): Promise<Server> {
-  const api = await startApi(t);
-  const home = makeHome(t);
-  writeServerFile(home, { address: api.address, token: await api.tokenOf("operator"), pid: process.pid });
-  return { ...api, home, millrace: (...args) => run(home, args) };
-}
 
 test("the server file is its owner's alone, and only its writer removes it", (t) => {
   const home = join(makeHome(t), "deeper");
@@ -120,6 +83,16 @@ test("--help has examples, everywhere", async (t) => {
     "tasks logs",
     "events list",
     "events explain",
+    "connections list",
+    "connections get",
+    "connections add",
+    "connections test",
+    "connections delete",
+    "variables list",
+    "variables get",
+    "variables set",
+    "variables delete",
+    "publish",
     "completion",
   ];
   await Promise.all(

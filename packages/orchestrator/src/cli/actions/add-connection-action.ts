@@ -1,7 +1,7 @@
 import { parseConnection } from "../../config/connections.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { ApiClient } from "../api-client.ts";
-import type { ConnectionBody } from "../api-resources.ts";
+import type { ConnectionBody } from "../access-resources.ts";
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
 import { print } from "../output/print.ts";
@@ -36,9 +36,9 @@ async function store(client: ApiClient, id: string, body: object, isReplacement:
   }
 }
 
-/** Every field, so that a replaced connection keeps nothing of the old one. @throws {MillraceError} USAGE, CONNECTION_INVALID */
+/** Every field, so that a replaced connection keeps nothing of the old one. @throws {MillraceError} USAGE */
 async function readConnection(id: string, options: AddOptions): Promise<object> {
-  const { connection, description } = parseConnection(id, ...(await readText(options)));
+  const { connection, description } = parse(id, await readText(options));
   const { connType, host = null, port = null, login = null, password = null, schema = null, extra } = connection;
   return {
     connection_id: id,
@@ -53,16 +53,25 @@ async function readConnection(id: string, options: AddOptions): Promise<object> 
   };
 }
 
+function parse(id: string, { option, text }: { option: string; text: string }): ReturnType<typeof parseConnection> {
+  try {
+    return parseConnection(id, option, text);
+  } catch (error) {
+    throw error instanceof MillraceError ? new MillraceError("USAGE", error.message, { hint: error.hint }) : error;
+  }
+}
+
 /** The connection as a URI or JSON, and the option it is from. */
-async function readText(options: AddOptions): Promise<[place: string, text: string]> {
+async function readText(options: AddOptions): Promise<{ option: string; text: string }> {
   const { uri, json } = options;
   const fields = FIELD_FLAGS.filter((name) => options[name] !== undefined);
   if ([uri !== undefined, json !== undefined, fields.length > 0].filter(Boolean).length !== 1)
     throw new MillraceError("USAGE", "expected either --uri, or --json, or --conn-type and more fields");
-  if (uri !== undefined) return ["--uri", (await readArgument("--uri", uri)).toString("utf8")];
-  if (json !== undefined) return ["--json", (await readArgument("--json", json)).toString("utf8")];
-  if (options.connType === undefined) throw new MillraceError("USAGE", "--conn-type: expected the connection's kind, like kafka or aws, got none");
+  if (uri !== undefined) return { option: "--uri", text: (await readArgument("--uri", uri)).toString("utf8") };
+  if (json !== undefined) return { option: "--json", text: (await readArgument("--json", json)).toString("utf8") };
+  if (options.connType === undefined)
+    throw new MillraceError("USAGE", "--conn-type: expected the connection's kind, like kafka or aws, got none");
   const { connType, extra, host, port, login, password, schema } = options;
   const given = { conn_type: connType, host, port, login, password, schema, extra: await readObjectArgument("--extra", extra) };
-  return ["the options", JSON.stringify(given)];
+  return { option: "the options", text: JSON.stringify(given) };
 }

@@ -1,4 +1,4 @@
-import type { ConnectionBody } from "../api-resources.ts";
+import type { ConnectionBody } from "../access-resources.ts";
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
 import { formatFields, formatTable, print } from "../output/print.ts";

@@ -1,7 +1,7 @@
 import { loadConfig } from "../../config/config.ts";
 import { EnvironmentConnections } from "../../config/connections.ts";
 import { type ErrorCode, MillraceError } from "../../domain/errors.ts";
-import type { ConnectionBody } from "../api-resources.ts";
+import type { ConnectionBody } from "../access-resources.ts";
 import type { ApiClient } from "../api-client.ts";
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";

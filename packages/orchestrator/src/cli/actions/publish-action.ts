@@ -1,6 +1,6 @@
 import { MillraceError } from "../../domain/errors.ts";
 import type { PublishRequest } from "../../domain/publish.ts";
-import type { PublishedBody } from "../api-resources.ts";
+import type { PublishedBody } from "../access-resources.ts";
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
 import { formatCount } from "../output/format-value.ts";
@@ -21,7 +21,10 @@ const MAX_SHOWN_IDS = 10;
 export async function publish(context: CommandContext, connection: string, options: PublishOptions): Promise<void> {
   const request = await readRequest(connection, options);
   const place = await findConnection(context, connection, options);
-  const sent = place.client === null ? await publishHere(context, place, request) : await place.client.post<PublishedBody>("/publish", toBody(request));
+  const sent =
+    place.client === null
+      ? await publishHere(context, place, request)
+      : await place.client.post<PublishedBody>("/publish", toBody(request));
   print(options.output, sent, () => describe(sent));
 }
 

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import type { ConnectionTestBody } from "../api-resources.ts";
+import type { ConnectionTestBody } from "../access-resources.ts";
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
 import { EXIT } from "../exit-code.ts";

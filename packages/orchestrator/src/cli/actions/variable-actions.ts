@@ -1,6 +1,6 @@
 import { MillraceError } from "../../domain/errors.ts";
 import type { ApiClient } from "../api-client.ts";
-import type { VariableBody } from "../api-resources.ts";
+import type { VariableBody } from "../access-resources.ts";
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
 import { formatTable, print } from "../output/print.ts";

@@ -27,7 +27,7 @@ function getCommand(context: CommandContext): Command {
 
 function addCommand(context: CommandContext): Command {
   const examples = [
-    "millrace connections add kafka_plant --conn-type kafka --extra '{\"bootstrap.servers\": \"broker:9092\"}'",
+    'millrace connections add kafka_plant --conn-type kafka --extra \'{"bootstrap.servers": "broker:9092"}\'',
     "millrace connections add aws_default --json @aws.json",
     "millrace connections add aws_default --replace --json - < aws.json",
     "millrace connections add kafka_local --uri kafka://127.0.0.1:9092",
