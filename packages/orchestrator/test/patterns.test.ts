@@ -126,7 +126,9 @@ test("every: a run at each multiple of the interval, whose logical date it is, a
   await engine.stop();
   const hourly = { "d.ts": dagWith(`every("1h")`, { body: "({ run }) => run.logicalDate.getTime()" }) };
   const second = await startEngine(t, { files: hourly, home: engine.home });
-  second.db.prepare("UPDATE pattern_state SET state = json_set(CAST(state AS TEXT), '$.doneUntil', ?)").run(Date.now() - 10 * 3_600_000);
+  const setBack =
+    "UPDATE pattern_state SET state = CAST(json_set(CAST(state AS TEXT), '$.doneUntil', ?) AS BLOB) WHERE CAST(state AS TEXT) LIKE '%3600000%'";
+  await eventually(() => assert.equal(second.db.prepare(setBack).run(Date.now() - 10 * 3_600_000).changes, 1));
   await second.stop();
   const third = await startEngine(t, { files: hourly, home: engine.home });
   const lastHour = Math.floor(Date.now() / 3_600_000) * 3_600_000;
