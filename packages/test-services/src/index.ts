@@ -5,6 +5,7 @@ export { KafkaServer, sharedKafka, startKafka } from "./kafka-server.ts";
 export type { KafkaReadRecord, KafkaTestClient, KafkaTestRecord } from "./kafka-test-client.ts";
 export { MessageStore } from "./message-store.ts";
 export { startMoto } from "./moto-server.ts";
+export { startPostgres } from "./postgres-server.ts";
 export { testProviderConformance } from "./provider-conformance.testsuite.ts";
 export { startSecureKafka, type SecureKafka } from "./secure-kafka-server.ts";
 export { skipWithout } from "./skip-without.ts";
