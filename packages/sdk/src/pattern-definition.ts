@@ -28,8 +28,8 @@ function expectSources(what: string, value: unknown): readonly SourceDefinition[
 export function filterSources(what: string, source: unknown, where: unknown): readonly SourceDefinition[] {
   checkOption(`${what}: option 'where'`, where === undefined || typeof where === "string", "a CEL expression as a string", where);
   const sources = expectSources(what, source);
-  if (where === undefined) return sources;
-  const both = (inner: string | null): string => (inner === null ? String(where) : `(${inner}) && (${String(where)})`);
+  if (typeof where !== "string") return sources;
+  const both = (inner: string | null): string => (inner === null ? where : `(${inner}) && (${where})`);
   return sources.map((one) => ({ asset: one.asset, where: both(one.where) }));
 }
 

@@ -252,8 +252,7 @@ export function cron<const S extends string>(expression: Cron<S>, options: CronO
 
 function isTimeZone(name: unknown): boolean {
   try {
-    new Intl.DateTimeFormat("en", { timeZone: name as string });
-    return typeof name === "string";
+    return typeof name === "string" && Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
   } catch {
     return false;
   }

@@ -168,3 +168,14 @@ defineDag("json", { schedule: null }, (dag) => {
     if (f.ok) same<typeof f.n, number>(true);
   });
 });
+
+// Airflow's triggering_asset_events, by the names of the assets --------------------------------------------------------
+
+defineDag("triggering", { schedule: all({ left: a, right: any([a, b]) }) }, (dag) => {
+  dag.task("t", ({ triggeringAssetEvents }) => {
+    same<typeof triggeringAssetEvents, { readonly a: readonly A[]; readonly b: readonly B[] }>(true);
+  });
+});
+defineDag("triggering_one", { schedule: a }, (dag) => {
+  dag.task("t", ({ triggeringAssetEvents }) => same<typeof triggeringAssetEvents, { readonly a: readonly A[] }>(true));
+});

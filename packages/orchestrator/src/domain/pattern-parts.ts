@@ -22,7 +22,7 @@ export interface PatternSlot {
 
 export function partsOf(pattern: PatternSnapshot, path = ""): readonly PatternPart[] {
   if (pattern.kind === "none") return [];
-  if (pattern.kind !== "any") return [{ path, pattern } as PatternPart];
+  if (pattern.kind !== "any") return [{ path, pattern }];
   return pattern.patterns.flatMap((part, index) => partsOf(part, path === "" ? String(index) : `${path}.${index}`));
 }
 
@@ -59,11 +59,4 @@ export function isDirect({ schedule, maxActiveRuns }: DagSnapshot): boolean {
 /** Where a DAG does not say: no limit, but one run at a time where it takes what has gathered, or runs by time. */
 export function defaultMaxActiveRuns(pattern: PatternSnapshot): number | null {
   return partsOf(pattern).some((part) => part.pattern.kind === "coalesce" || isTimePart(part)) ? 1 : null;
-}
-
-/** @throws {Error} for a path that the pattern does not have. */
-export function partAt(pattern: PatternSnapshot, path: string): PatternPart {
-  const part = partsOf(pattern).find((candidate) => candidate.path === path);
-  if (part === undefined) throw new Error(`the pattern ${pattern.text} has no part '${path}'`);
-  return part;
 }

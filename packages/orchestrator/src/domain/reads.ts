@@ -1,5 +1,6 @@
 import type { DagSnapshot, JsonSchema, TaskSnapshot } from "./dag-snapshot.ts";
 import type { DecisionName } from "./decision.ts";
+import type { QueuedEventReads } from "./queued-event-reads.ts";
 import type { DagRunState, RunType, TaskInstanceState } from "./states.ts";
 
 /** What people and programs may look up. Answers come from a connection of their own and never hold up the writer. */
@@ -13,6 +14,7 @@ export interface Reads {
   readonly importErrors: ImportErrorReads;
   readonly deadLetters: DeadLetterReads;
   readonly watchers: WatcherReads;
+  readonly queuedEvents: QueuedEventReads;
 }
 
 export interface PageRequest {

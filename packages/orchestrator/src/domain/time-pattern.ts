@@ -59,8 +59,8 @@ export function nextInstant({ pattern }: TimePart, after: number): number | null
 /** Where a part begins that was never seen before: with `catchup` at its start, else now. */
 export function beginTimePart(part: TimePart, now: number): TimePartState {
   const { pattern } = part;
-  const isCatchup = pattern.kind === "cron" && pattern.catchup && pattern.startAt !== null;
-  return { rule: ruleOf(part), doneUntil: isCatchup ? Math.min(now, pattern.startAt! - 1) : now };
+  const startAt = pattern.kind === "cron" && pattern.catchup ? pattern.startAt : null;
+  return { rule: ruleOf(part), doneUntil: startAt === null ? now : Math.min(now, startAt - 1) };
 }
 
 /** The instant a run is due for by now: with `catchup` the first that was not run, else the last one; null where none is. */

@@ -71,15 +71,14 @@ export class StreamIngest {
   /** False where the trigger stops before there is room. */
   async #waitForRoom(): Promise<boolean> {
     const { sink, triggerId, stopping, isStopping, onPaused } = this.#options;
-    const room = sink.waitForRoom(triggerId);
+    let room = sink.waitForRoom(triggerId);
     if (room === null) return true;
     this.#stream.pause();
     onPaused(true);
-    await Promise.race([room, stopping]);
+    for (; room !== null && !isStopping(); room = sink.waitForRoom(triggerId)) await Promise.race([room, stopping]);
     onPaused(false);
-    if (isStopping()) return sink.waitForRoom(triggerId) === null;
-    this.#stream.resume();
-    return true;
+    if (room === null && !isStopping()) this.#stream.resume();
+    return room === null;
   }
 
   /** The same messages again until they are stored: a failed slice is never overtaken by the next. */

@@ -10,7 +10,9 @@ export function assetsOfPattern(pattern: PatternDefinition): readonly AssetDefin
       return pattern.legs.flatMap(({ sources }) => sources.map(({ asset }) => asset));
     case "any":
       return pattern.patterns.flatMap(assetsOfPattern);
-    default:
+    case "none":
+    case "cron":
+    case "every":
       return [];
   }
 }

@@ -22,7 +22,10 @@ function fieldsOf(pattern: PatternDefinition, starting: readonly StartingEvent[]
       return { pattern: "each", event: events[0], events };
     case "all":
       return { pattern: "all", ...legsOf(pattern, starting) };
-    default:
+    case "coalesce":
+    case "cron":
+    case "every":
+    case "any":
       return { pattern: pattern.kind, event: undefined, events };
   }
 }

@@ -21,7 +21,9 @@ export function toAssetExpression(schedule: PatternSnapshot, assets: ReadonlyMap
       return { all: schedule.legs.map(({ sources }) => anySource(sources)) };
     case "any":
       return anyOf(schedule.patterns.map((part) => toAssetExpression(part, assets)).filter((part) => part !== null));
-    default:
+    case "none":
+    case "cron":
+    case "every":
       return null;
   }
 }

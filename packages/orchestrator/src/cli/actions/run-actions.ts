@@ -12,6 +12,8 @@ interface ListOptions extends ClientOptions {
 }
 
 const MAX_PAYLOAD_PREVIEW = 200;
+/** A run of `coalesce` may have thousands. */
+const MAX_EVENTS_SHOWN = 10;
 
 export async function listRuns(context: CommandContext, dag: string | undefined, options: ListOptions): Promise<void> {
   const query = { limit: parseLimit(options.limit), order_by: "-id", state: options.state };
@@ -45,14 +47,16 @@ export async function showRun(context: CommandContext, dag: string, runId: strin
 
 function describeRun(run: DagRunBody, events: readonly AssetEventBody[]): string {
   const params = Object.keys(run.conf ?? {}).length === 0 ? null : JSON.stringify(run.conf);
-  const causes = events.map((event): [string, string] => ["Started by", describeCause(event)]);
+  const shown = events.slice(0, MAX_EVENTS_SHOWN);
+  const causes = shown.map((event): [string, string] => ["Started by", describeCause(event)]);
+  if (events.length > shown.length) causes.push(["", `and ${events.length - shown.length} more events`]);
   return formatFields([
     ["Run", run.dag_run_id],
     ["DAG", run.dag_id],
     ["State", colorState(run.state)],
     ["Error", run.error],
     ...(causes.length === 0 ? [["Started by", run.run_type === "manual" ? "hand" : run.run_type] as const] : causes),
-    ...events.map(({ payload }): [string, string] => ["Payload", previewJson(payload, MAX_PAYLOAD_PREVIEW)]),
+    ...shown.map(({ payload }): [string, string] => ["Payload", previewJson(payload, MAX_PAYLOAD_PREVIEW)]),
     ["Params", params],
     ["Created", formatInstant(run.run_after)],
     ["Started", run.start_date === null ? null : formatInstant(run.start_date)],
