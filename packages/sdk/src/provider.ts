@@ -5,7 +5,7 @@
 
 export { defineDestination, type Destination } from "./destination.ts";
 export type { Schema } from "./schema.ts";
-export type { Trigger } from "./trigger.ts";
+export type { EventTrigger, Trigger } from "./trigger.ts";
 export { nearestName } from "./nearest-name.ts";
 export { warnOfUnknownExtra } from "./unknown-extra.ts";
 

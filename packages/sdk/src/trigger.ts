@@ -5,4 +5,11 @@ export interface Trigger {
   /** Id of the connection; the provider's function chooses the default, e.g. `kafka_default`. */
   readonly connection: string;
   readonly params: object;
+  /** `deferral`: a task can wait for it, but it yields no events, so nothing can watch it. Absent: it yields events. */
+  readonly for?: "events" | "deferral";
+}
+
+/** A trigger that yields events: what an asset's watcher takes. */
+export interface EventTrigger extends Trigger {
+  readonly for?: "events";
 }

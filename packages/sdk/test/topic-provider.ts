@@ -1,7 +1,7 @@
 // The first door of a provider, as the type tests need one: a trigger and a destination with options of its own.
-import { defineDestination, type Destination, type Schema, type Trigger } from "@millrace/sdk/provider";
+import { defineDestination, type Destination, type EventTrigger, type Schema } from "@millrace/sdk/provider";
 
-export function topicTrigger(options: { connection?: string; topics: readonly [string, ...string[]] }): Trigger {
+export function topicTrigger(options: { connection?: string; topics: readonly [string, ...string[]] }): EventTrigger {
   const { connection = "topic_default", ...params } = options;
   return { kind: "topic", connection, params };
 }

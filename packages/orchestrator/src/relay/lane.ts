@@ -18,6 +18,8 @@ export interface LaneOptions {
   readonly name: string;
   readonly kind: string;
   readonly connection: string;
+  /** Of one of its messages. */
+  readonly params: object;
   /** Starts every `millrace-message-id`, so that two installations never use the same. */
   readonly instance: string;
   readonly publishers: PublisherCache;
@@ -117,7 +119,7 @@ export class Lane {
       options,
     }));
     try {
-      return await publishers.use(connection, kind, (publisher) => publisher.publish(messages));
+      return await publishers.use({ connection, kind, params: this.#options.params }, (publisher) => publisher.publish(messages));
     } catch (error) {
       const reason = describe(error);
       return batch.map(() => ({ outcome: "retry", reason }));

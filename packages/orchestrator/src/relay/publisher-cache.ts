@@ -1,4 +1,5 @@
 import type { Publisher } from "@millrace/sdk/provider";
+import { connectionOf } from "../domain/connection-of.ts";
 import type { Connections } from "../domain/connections.ts";
 import { MillraceError } from "../domain/errors.ts";
 import type { Log } from "../domain/log.ts";
@@ -17,6 +18,14 @@ export interface PublisherCacheOptions {
   readonly log: Log;
 }
 
+/** What a publisher is opened for. */
+export interface PublisherTarget {
+  readonly kind: string;
+  readonly connection: string;
+  /** Of one destination: they may complete the connection. */
+  readonly params: object;
+}
+
 /** One publisher per connection and kind, shared by their lanes. One that failed is dropped, and opened anew by its next user. */
 export class PublisherCache {
   readonly #options: PublisherCacheOptions;
@@ -27,9 +36,9 @@ export class PublisherCache {
   }
 
   /** @throws what opening or `use` throws; the publisher is then closed once nobody uses it. */
-  async use<T>(connection: string, kind: string, use: (publisher: Publisher) => Promise<T>): Promise<T> {
-    const key = `${kind} ${connection}`;
-    const entry = this.#publishers.get(key) ?? { connection, opening: this.#open(connection, kind), users: 0, isDropped: false };
+  async use<T>(target: PublisherTarget, use: (publisher: Publisher) => Promise<T>): Promise<T> {
+    const key = this.#keyOf(target);
+    const entry = this.#publishers.get(key) ?? { connection: target.connection, opening: this.#open(target), users: 0, isDropped: false };
     this.#publishers.set(key, entry);
     entry.users += 1;
     try {
@@ -60,12 +69,20 @@ export class PublisherCache {
     await Promise.all(entries.map((entry) => this.#close(entry)));
   }
 
-  async #open(connection: string, kind: string): Promise<Publisher> {
+  /** Params that would complete the connection in different ways need publishers of their own. */
+  #keyOf({ kind, connection, params }: PublisherTarget): string {
+    const completed = this.#options.catalog.findDestination(kind)?.completeConnection?.(params, connection, null) ?? null;
+    return JSON.stringify([kind, connection, completed]);
+  }
+
+  async #open({ kind, connection, params }: PublisherTarget): Promise<Publisher> {
     const { connections, catalog, log } = this.#options;
     const destination = catalog.findDestination(kind);
     if (destination === undefined)
       throw new MillraceError("PROVIDER_NOT_FOUND", `expected a provider with the destination kind "${kind}", got none`);
-    return destination.openPublisher(await connections.get(connection), { log: log.child({ connection, kind }) });
+    return destination.openPublisher(await connectionOf(destination, params, connection, connections), {
+      log: log.child({ connection, kind }),
+    });
   }
 
   async #close(entry: OpenPublisher): Promise<void> {

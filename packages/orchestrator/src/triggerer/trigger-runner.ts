@@ -2,6 +2,7 @@ import type { OpenTriggerContext, StreamState, TriggerStream } from "@millrace/s
 import { backoffMs } from "../domain/backoff.ts";
 import { CancellableWait } from "../domain/cancellable-wait.ts";
 import type { Clock } from "../domain/clock.ts";
+import { connectionOf } from "../domain/connection-of.ts";
 import type { Connections } from "../domain/connections.ts";
 import { codedMessage } from "../domain/coded-message.ts";
 import { MillraceError } from "../domain/errors.ts";
@@ -110,7 +111,7 @@ export class TriggerRunner {
     const triggerKind = this.#options.catalog.findTrigger(kind);
     if (triggerKind === undefined)
       throw new MillraceError("TRIGGER_KIND_UNKNOWN", `expected a provider with the trigger kind "${kind}", got none`);
-    const address = await this.#options.connections.get(connection);
+    const address = await connectionOf(triggerKind, params, connection, this.#options.connections);
     this.#abort.signal.throwIfAborted();
     const opening = triggerKind.open(params, address, this.#context());
     const late = Promise.withResolvers<never>();

@@ -1,13 +1,11 @@
-import type { Schema, Trigger } from "@millrace/sdk";
+import type { EventTrigger, Schema } from "@millrace/sdk";
 import { defineDestination, type Destination } from "@millrace/sdk/provider";
-import type { KafkaPublishOptions, KafkaTopicParams, KafkaTriggerParams } from "./params.ts";
+import { DEFAULT_CONNECTION, type KafkaPublishOptions, type KafkaTopicParams, type KafkaTriggerParams } from "./params.ts";
 
 export type { KafkaPublishOptions, KafkaTopicParams, KafkaTriggerParams } from "./params.ts";
 
-const DEFAULT_CONNECTION = "kafka_default";
-
 /** Waits for the records of one or more topics, as a member of a consumer group. */
-export function kafkaTrigger(options: KafkaTriggerParams & { readonly connection?: string }): Trigger {
+export function kafkaTrigger(options: KafkaTriggerParams & { readonly connection?: string }): EventTrigger {
   const { connection = DEFAULT_CONNECTION, ...params } = options;
   return { kind: "kafka", connection, params };
 }

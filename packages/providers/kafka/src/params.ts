@@ -1,3 +1,6 @@
+/** Of triggers and topics that name none. */
+export const DEFAULT_CONNECTION = "kafka_default";
+
 /** What `kafkaTrigger` takes. */
 export interface KafkaTriggerParams {
   readonly topics: readonly [string, ...string[]];
@@ -5,11 +8,15 @@ export interface KafkaTriggerParams {
   readonly groupId?: string;
   /** Where to begin when neither Millrace nor the group has a position. Before the connection's `auto.offset.reset`; else `latest`. */
   readonly from?: "earliest" | "latest";
+  /** `host:9092,other:9092`, where the connection names no servers. */
+  readonly bootstrapServers?: string;
 }
 
 /** What `kafkaTopic` takes. */
 export interface KafkaTopicParams {
   readonly topic: string;
+  /** `host:9092,other:9092`, where the connection names no servers. */
+  readonly bootstrapServers?: string;
 }
 
 /** Options of `publish` to a topic. */
@@ -21,7 +28,12 @@ export interface KafkaPublishOptions {
 }
 
 /** Kafka's own rule for names. */
-const topic = { type: "string", pattern: "^[a-zA-Z0-9._-]{1,249}$", description: "a topic's name" };
+export const TOPIC_PATTERN = "^[a-zA-Z0-9._-]{1,249}$";
+const SERVER = "(?:\\[[0-9a-fA-F:.]+\\]|[^\\s:/,@]+)(?::\\d{1,5})?";
+export const SERVERS_PATTERN = `^${SERVER}(?:,${SERVER})*$`;
+
+const topic = { type: "string", pattern: TOPIC_PATTERN, description: "a topic's name" };
+const bootstrapServers = { type: "string", pattern: SERVERS_PATTERN, description: "host:9092,other:9092" };
 
 export const triggerSchema = {
   type: "object",
@@ -29,12 +41,18 @@ export const triggerSchema = {
     topics: { type: "array", items: topic, minItems: 1, uniqueItems: true },
     groupId: { type: "string", pattern: "^\\S+$" },
     from: { enum: ["earliest", "latest"] },
+    bootstrapServers,
   },
   required: ["topics"],
   additionalProperties: false,
 } as const;
 
-export const topicSchema = { type: "object", properties: { topic }, required: ["topic"], additionalProperties: false } as const;
+export const topicSchema = {
+  type: "object",
+  properties: { topic, bootstrapServers },
+  required: ["topic"],
+  additionalProperties: false,
+} as const;
 
 export const publishSchema = {
   type: "object",
@@ -48,5 +66,5 @@ export const publishSchema = {
 
 export function canonicalTrigger(params: KafkaTriggerParams): string {
   const topics = params.topics.toSorted((a, b) => (a < b ? -1 : 1));
-  return JSON.stringify([topics, params.groupId ?? null, params.from ?? null]);
+  return JSON.stringify([topics, params.groupId ?? null, params.from ?? null, params.bootstrapServers ?? null]);
 }

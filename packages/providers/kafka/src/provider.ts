@@ -1,5 +1,6 @@
 import type { DestinationKind, Provider, TriggerKind } from "@millrace/sdk/provider";
 import { canonicalTrigger, publishSchema, topicSchema, triggerSchema, type KafkaTopicParams, type KafkaTriggerParams } from "./params.ts";
+import { completeConnection, kafkaQueues } from "./queue.ts";
 
 const trigger: TriggerKind<KafkaTriggerParams> = {
   params: triggerSchema,
@@ -7,6 +8,7 @@ const trigger: TriggerKind<KafkaTriggerParams> = {
   canonical: canonicalTrigger,
   // Each group reads all of a topic: two triggers take nothing from each other.
   queues: () => [],
+  completeConnection,
   // The client is loaded when it is first needed: it takes half a second and 50 MB.
   open: async (params, connection, context) => (await import("./trigger.ts")).openKafkaTrigger(params, connection, context),
 };
@@ -14,8 +16,15 @@ const trigger: TriggerKind<KafkaTriggerParams> = {
 const topic: DestinationKind<KafkaTopicParams> = {
   params: topicSchema,
   options: publishSchema,
-  lane: (params) => params.topic,
+  lane: ({ topic, bootstrapServers }) => (bootstrapServers === undefined ? topic : `${topic} ${bootstrapServers}`),
+  completeConnection,
   openPublisher: async (connection, { log }) => new (await import("./publisher.ts")).KafkaPublisher(connection, log),
 };
 
-export const provider: Provider = { name: "kafka", connTypes: ["kafka"], triggers: { kafka: trigger }, destinations: { kafka: topic } };
+export const provider: Provider = {
+  name: "kafka",
+  connTypes: ["kafka"],
+  triggers: { kafka: trigger },
+  destinations: { kafka: topic },
+  queues: kafkaQueues,
+};

@@ -21,6 +21,7 @@ export async function openKafkaTrigger(
     group: params.groupId ?? groupOf(connection) ?? context.defaultGroup,
     from: params.from ?? startOf(connection) ?? "latest",
   };
+  warnOfOtherServers(params, connection, context.log);
   const subject = { servers: options.bootstrapBrokers, topics: params.topics };
   try {
     const topics = await preparePositions(options, subscription, context);
@@ -30,6 +31,13 @@ export async function openKafkaTrigger(
   } catch (error) {
     throw toTriggerError(error, subject);
   }
+}
+
+/** As with an endpoint of an SQS connection, what is named in a DAG file can stay as it is where another cluster is to be used. */
+function warnOfOtherServers({ bootstrapServers }: KafkaTriggerParams, connection: Connection, log: OpenTriggerContext["log"]): void {
+  const used = connection.extra["bootstrap.servers"] ?? connection.extra["metadata.broker.list"] ?? connection.host;
+  if (bootstrapServers === undefined || used === bootstrapServers) return;
+  log.warn(`the servers of connection "${connection.id}" are used, not those in the queue's URL`, { used, url: bootstrapServers });
 }
 
 async function joinInTime(stream: KafkaStream, signal: AbortSignal): Promise<void> {

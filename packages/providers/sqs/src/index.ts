@@ -1,13 +1,11 @@
-import type { Schema, Trigger } from "@millrace/sdk";
+import type { EventTrigger, Schema } from "@millrace/sdk";
 import { defineDestination, type Destination } from "@millrace/sdk/provider";
-import type { SqsPublishOptions, SqsQueueParams, SqsTriggerParams } from "./params.ts";
+import { DEFAULT_CONNECTION, type SqsPublishOptions, type SqsQueueParams, type SqsTriggerParams } from "./params.ts";
 
 export type { SqsPublishOptions, SqsQueueParams, SqsTriggerParams } from "./params.ts";
 
-const DEFAULT_CONNECTION = "aws_default";
-
 /** Waits for messages of an SQS queue. Needs the permissions `sqs:ReceiveMessage` and `sqs:DeleteMessage`, no other. */
-export function sqsTrigger(options: SqsTriggerParams & { readonly connection?: string }): Trigger {
+export function sqsTrigger(options: SqsTriggerParams & { readonly connection?: string }): EventTrigger {
   const { connection = DEFAULT_CONNECTION, ...params } = options;
   return { kind: "sqs", connection, params };
 }

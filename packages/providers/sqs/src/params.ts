@@ -1,3 +1,6 @@
+/** Of triggers and queues that name none. */
+export const DEFAULT_CONNECTION = "aws_default";
+
 /** What `sqsTrigger` takes. */
 export interface SqsTriggerParams {
   /** `https://sqs.<region>.amazonaws.com/<account>/<name>`. */
@@ -61,12 +64,19 @@ export function canonicalQueueUrl(queueUrl: string): string {
   return `${isAws ? "https:" : url.protocol}//${host}${url.pathname.replace(/\/+$/, "")}`;
 }
 
+/** The new and the old spelling, FIPS, dual-stack, a VPC's endpoints, and LocalStack's own name. */
+const HOSTS = [
+  /^sqs(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com|amazonaws\.com\.cn|api\.aws|api\.amazonwebservices\.com\.cn)$/,
+  /^([a-z0-9-]+)\.queue\.amazonaws\.com(?:\.cn)?$/,
+  /^vpce-[a-z0-9-]+\.sqs\.([a-z0-9-]+)\.vpce\.amazonaws\.com(?:\.cn)?$/,
+  /^sqs\.([a-z0-9-]+)\.localhost\.localstack\.cloud$/,
+];
+
 /** The region in an AWS queue URL; null where its host names none. */
 export function regionOf(queueUrl: string): string | null {
   const host = new URL(queueUrl).hostname;
-  const match = /^sqs(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws|api)\./.exec(host) ?? /^([a-z0-9-]+)\.queue\.amazonaws\./.exec(host);
-  if (match?.[1] !== undefined) return match[1];
-  return host === "queue.amazonaws.com" ? "us-east-1" : null;
+  const region = HOSTS.map((pattern) => pattern.exec(host)?.[1]).find((found) => found !== undefined);
+  return region ?? (host === "queue.amazonaws.com" ? "us-east-1" : null);
 }
 
 export function canonicalTrigger(params: SqsTriggerParams): string {

@@ -8,12 +8,14 @@ import {
   type SqsQueueParams,
   type SqsTriggerParams,
 } from "./params.ts";
+import { completeConnection, sqsQueues } from "./queue.ts";
 
 const trigger: TriggerKind<SqsTriggerParams> = {
   params: triggerSchema,
   sharing: "competing",
   canonical: canonicalTrigger,
   queues: (params) => [canonicalQueueUrl(params.queueUrl)],
+  completeConnection,
   // The client is loaded when it is first needed: it takes 25 MB.
   open: async (params, connection, context) => (await import("./trigger.ts")).openSqsTrigger(params, connection, context),
 };
@@ -22,7 +24,14 @@ const queue: DestinationKind<SqsQueueParams> = {
   params: queueSchema,
   options: publishSchema,
   lane: (params) => canonicalQueueUrl(params.queueUrl),
+  completeConnection,
   openPublisher: async (connection, { log }) => new (await import("./publisher.ts")).SqsPublisher(connection, log),
 };
 
-export const provider: Provider = { name: "sqs", connTypes: ["aws", "sqs"], triggers: { sqs: trigger }, destinations: { sqs: queue } };
+export const provider: Provider = {
+  name: "sqs",
+  connTypes: ["aws", "sqs"],
+  triggers: { sqs: trigger },
+  destinations: { sqs: queue },
+  queues: sqsQueues,
+};
