@@ -69,10 +69,18 @@ export interface AssetWatcherTable {
   id: number;
   asset_id: number;
   name: string;
+  unwrap: Uint8Array;
+  payload: string | null;
+  is_stale: number;
+  created_at: number;
+}
+
+export interface WatcherTriggerTable {
+  id: number;
+  watcher_id: number;
   trigger_id: number;
   group_name: string;
   is_stale: number;
-  created_at: number;
 }
 
 export interface ImportErrorTable {
@@ -320,6 +328,7 @@ export interface Database {
   asset: AssetTable;
   trigger: TriggerTable;
   asset_watcher: AssetWatcherTable;
+  watcher_trigger: WatcherTriggerTable;
   import_error: ImportErrorTable;
   source: SourceTable;
   source_position: SourcePositionTable;

@@ -49,9 +49,10 @@ CREATE TABLE asset_watcher (
   id INTEGER PRIMARY KEY,
   asset_id INTEGER NOT NULL,
   name TEXT NOT NULL,
-  trigger_id INTEGER NOT NULL,
-  -- The name of this watcher to its broker; kept over edits of the trigger's params.
-  group_name TEXT NOT NULL,
+  -- JSON list of what its messages are wrapped in, outermost first.
+  unwrap BLOB NOT NULL,
+  -- CEL; null where what was unwrapped is stored as it is.
+  payload TEXT,
   is_stale INTEGER NOT NULL DEFAULT 0,
   created_at INTEGER NOT NULL,
   UNIQUE (asset_id, name)
@@ -327,6 +328,15 @@ CREATE TABLE variable (
   updated_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE watcher_trigger (
+  id INTEGER PRIMARY KEY,
+  watcher_id INTEGER NOT NULL,
+  trigger_id INTEGER NOT NULL,
+  -- The name of this watcher and trigger to the broker; kept over edits of the trigger's params.
+  group_name TEXT NOT NULL,
+  is_stale INTEGER NOT NULL DEFAULT 0
+);
+
 CREATE TABLE xcom (
   run_id INTEGER NOT NULL,
   task_index INTEGER NOT NULL,
@@ -357,3 +367,5 @@ CREATE INDEX task_instance_active ON task_instance (state, run_id) WHERE state <
 CREATE UNIQUE INDEX task_instance_key ON task_instance (run_id, task_index, map_index);
 
 CREATE INDEX task_log_by_task ON task_log (run_id, task_index, map_index, try, seq);
+
+CREATE INDEX watcher_trigger_by_watcher ON watcher_trigger (watcher_id);

@@ -80,13 +80,24 @@ CREATE TABLE asset_watcher (
   id INTEGER PRIMARY KEY,
   asset_id INTEGER NOT NULL,
   name TEXT NOT NULL,
-  trigger_id INTEGER NOT NULL,
-  -- The name of this watcher to its broker; kept over edits of the trigger's params.
-  group_name TEXT NOT NULL,
+  -- JSON list of what its messages are wrapped in, outermost first.
+  unwrap BLOB NOT NULL,
+  -- CEL; null where what was unwrapped is stored as it is.
+  payload TEXT,
   is_stale INTEGER NOT NULL DEFAULT 0,
   created_at INTEGER NOT NULL,
   UNIQUE (asset_id, name)
 );
+
+CREATE TABLE watcher_trigger (
+  id INTEGER PRIMARY KEY,
+  watcher_id INTEGER NOT NULL,
+  trigger_id INTEGER NOT NULL,
+  -- The name of this watcher and trigger to the broker; kept over edits of the trigger's params.
+  group_name TEXT NOT NULL,
+  is_stale INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX watcher_trigger_by_watcher ON watcher_trigger (watcher_id);
 
 CREATE TABLE import_error (
   file TEXT PRIMARY KEY,
