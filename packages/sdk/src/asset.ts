@@ -6,7 +6,7 @@ import type { Duration } from "./duration.ts";
 import type { EventSource } from "./event-source.ts";
 import { checkAssetName, checkOption, checkOptions, isRecord } from "./option-check.ts";
 import type { Schema } from "./schema.ts";
-import type { Trigger } from "./trigger.ts";
+import { defineWatcher, type Watcher } from "./watcher.ts";
 
 /** A named thing whose change schedules DAGs. */
 export interface Asset<Name extends string = string, Payload = unknown, RawPayload = unknown> extends EventSource<
@@ -25,8 +25,8 @@ export interface AssetOptions<Payload, RawPayload = Payload, D extends string = 
   description?: string;
   /** Anything worth keeping with the asset, as plain JSON. */
   extra?: Readonly<Record<string, unknown>>;
-  /** What listens from outside on this asset's behalf, by name. */
-  watchers?: Readonly<Record<string, Trigger>>;
+  /** What listens from outside on this asset's behalf, by name: a trigger, several, or more options. */
+  watchers?: Readonly<Record<string, Watcher>>;
   dedupeKey?: Cel<D, RawPayload>;
   dedupeWithin?: Duration;
   expectedEvery?: Duration;
@@ -78,12 +78,7 @@ export function checkSchema(what: string, schema: unknown): void {
 
 function checkedWatchers(what: string, watchers: unknown): AssetDefinition["watchers"] {
   checkOption(`${what}: option 'watchers'`, isRecord(watchers), "an object of triggers by name", watchers);
-  return Object.entries(watchers as Record<string, unknown>).map(([name, trigger]) => {
-    if (Array.isArray(trigger)) notYetSupported(`${what}: watcher '${name}' with a list of triggers`);
-    const isTrigger = isRecord(trigger) && typeof trigger["kind"] === "string" && isRecord(trigger["params"]);
-    checkOption(`${what}: watcher '${name}'`, isTrigger, "a trigger, such as kafkaTrigger({ … })", trigger);
-    return { name, trigger: trigger as Trigger };
-  });
+  return Object.entries(watchers as Record<string, unknown>).map(([name, watcher]) => defineWatcher(what, name, watcher));
 }
 
 /** @throws {DefinitionError} BAD_OPTION for what is no asset. */

@@ -1,5 +1,5 @@
 import type { Schema } from "./schema.ts";
-import type { Trigger } from "./trigger.ts";
+import type { WatcherDefinition } from "./watcher.ts";
 
 // What the values of a DAG file are at run time: read by the loader's child and by workers through internal.ts.
 
@@ -11,7 +11,7 @@ export interface AssetDefinition {
   readonly description: string | null;
   readonly extra: Readonly<Record<string, unknown>>;
   readonly schema: Schema | null;
-  readonly watchers: readonly { readonly name: string; readonly trigger: Trigger }[];
+  readonly watchers: readonly WatcherDefinition[];
   /** Stack of the call that made it: where in the author's file it is. */
   readonly site: string;
 }

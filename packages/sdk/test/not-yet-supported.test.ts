@@ -62,10 +62,6 @@ test("options", () => {
     );
   }
   assert.match(refusal(inDag((dag) => dag["task"]?.("t", { triggerRule: "all_done" }, () => 1))), /trigger rule 'all_done'/);
-  assert.match(
-    refusal(() => loose["defineAsset"]?.("b", { watchers: { w: [] } })),
-    /watcher 'w' with a list of triggers/,
-  );
 });
 
 test("what cannot be refused at load is not in the context yet", () => {

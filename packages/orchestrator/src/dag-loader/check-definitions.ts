@@ -8,9 +8,11 @@ import type { ProviderCatalog } from "../domain/provider-catalog.ts";
 import { checkCron } from "../domain/time-pattern.ts";
 import { AssetRegistry } from "./asset-registry.ts";
 import type { Bundle } from "./bundle-dag-file.ts";
-import { checkDestination, checkTrigger, QueueRegistry } from "./check-provider-kinds.ts";
+import { checkDestination, checkTriggers, QueueRegistry } from "./check-provider-kinds.ts";
+import { checkWatchers } from "./check-watchers.ts";
 import type { DagFile } from "./find-dag-files.ts";
 import { problem, type Problem } from "./import-error.ts";
+import { resolveQueues } from "./resolve-queues.ts";
 import { remembered } from "./remembered.ts";
 import { whereHint } from "./where-hint.ts";
 
@@ -30,12 +32,18 @@ interface DagOwner {
 export function checkDefinitions(files: readonly EvaluatedDagFile[], catalog: ProviderCatalog): LoadPass {
   const check = new DefinitionCheck(catalog);
   const errors: ImportError[] = [];
-  const accepted = byMaker(files).filter((one) => {
+  const resolved = files.flatMap((one) => {
+    const result = resolveQueues(one.evaluated, catalog);
+    if ("evaluated" in result) return [{ ...one, evaluated: result.evaluated }];
+    errors.push({ file: one.file.file, ...result.problem, ...one.bundle.positions.place(result.site) });
+    return [];
+  });
+  const accepted = byMaker(resolved).filter((one) => {
     const found = check.accept(one);
     if (found !== null) errors.push({ file: one.file.file, ...found });
     return found === null;
   });
-  const loaded = files
+  const loaded = resolved
     .filter((one) => accepted.includes(one))
     .flatMap((one) => {
       const found = check.findBadExpression(one);
@@ -128,7 +136,8 @@ class DefinitionCheck {
       const found =
         firstOf(assets, (registry) => registry.findConflict(snapshot, file)) ??
         findBadSchema(snapshot) ??
-        firstOf(snapshot.watchers, (watcher) => checkTrigger(this.#catalog, snapshot.name, watcher)) ??
+        firstOf(snapshot.watchers, (watcher) => checkTriggers(this.#catalog, snapshot.name, watcher)) ??
+        checkWatchers(this.#catalog, snapshot) ??
         firstOf(snapshot.watchers, (watcher) =>
           firstOf(queues, (registry) => registry.findConflict(this.#catalog, snapshot.name, watcher, file)),
         );

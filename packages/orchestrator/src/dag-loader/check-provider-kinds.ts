@@ -1,12 +1,16 @@
 import { nearestName } from "@millrace/sdk/provider";
-import type { DestinationSnapshot, JsonSchema, WatcherSnapshot } from "../domain/dag-snapshot.ts";
+import type { DestinationSnapshot, JsonSchema, TriggerSnapshot, WatcherSnapshot } from "../domain/dag-snapshot.ts";
 import { compileSchema } from "../domain/json-schema.ts";
 import type { ProviderCatalog } from "../domain/provider-catalog.ts";
 import { problem, type Problem } from "./import-error.ts";
 import { remembered } from "./remembered.ts";
 
-export function checkTrigger(catalog: ProviderCatalog, asset: string, { name, trigger }: WatcherSnapshot): Problem | null {
+export function checkTriggers(catalog: ProviderCatalog, asset: string, { name, triggers }: WatcherSnapshot): Problem | null {
   const what = `asset '${asset}': watcher '${name}'`;
+  return triggers.map((trigger) => checkTrigger(catalog, what, trigger)).find((found) => found !== null) ?? null;
+}
+
+function checkTrigger(catalog: ProviderCatalog, what: string, trigger: TriggerSnapshot): Problem | null {
   const kind = catalog.findTrigger(trigger.kind);
   if (kind === undefined) {
     const message = `${what}: no installed provider brings the trigger kind '${trigger.kind}'`;
@@ -76,7 +80,17 @@ export class QueueRegistry {
   }
 }
 
-function queuesOf(catalog: ProviderCatalog, { trigger }: WatcherSnapshot): { queue: string; identity: string; name: string }[] {
+interface Reading {
+  readonly queue: string;
+  readonly identity: string;
+  readonly name: string;
+}
+
+function queuesOf(catalog: ProviderCatalog, { triggers }: WatcherSnapshot): readonly Reading[] {
+  return triggers.flatMap((trigger) => queuesOfTrigger(catalog, trigger));
+}
+
+function queuesOfTrigger(catalog: ProviderCatalog, trigger: TriggerSnapshot): readonly Reading[] {
   const kind = catalog.findTrigger(trigger.kind);
   if (kind === undefined) return [];
   const identity = JSON.stringify([trigger.kind, trigger.connection, kind.canonical(trigger.params)]);

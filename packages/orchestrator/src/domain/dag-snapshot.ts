@@ -8,9 +8,15 @@ export interface TriggerSnapshot {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
+export type EnvelopeName = "s3" | "sns" | "eventbridge" | "cloudevents";
+
 export interface WatcherSnapshot {
   readonly name: string;
-  readonly trigger: TriggerSnapshot;
+  readonly triggers: readonly TriggerSnapshot[];
+  /** What its messages are wrapped in, outermost first. */
+  readonly unwrap: readonly EnvelopeName[];
+  /** CEL: what is stored as payload; null where it is what was unwrapped. */
+  readonly payload: string | null;
 }
 
 export interface AssetSnapshot {

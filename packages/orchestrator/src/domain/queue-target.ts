@@ -14,6 +14,12 @@ export interface QueueAddress {
   readonly connection: string | null;
 }
 
+/** What `messageQueueTrigger` and `messageQueue` of the SDK write: an empty connection is the provider's default. */
+export function toQueueAddress({ connection, params }: { readonly connection: string; readonly params: object }): QueueAddress {
+  const { queue, scheme = null } = params as { readonly queue: string; readonly scheme?: string | null };
+  return { queue, scheme, connection: connection === "" ? null : connection };
+}
+
 type Side = "trigger" | "destination";
 
 /** The provider's own trigger for a queue. @throws {MillraceError} BAD_REQUEST, with the schemes that come into question */

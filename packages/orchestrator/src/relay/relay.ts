@@ -6,6 +6,7 @@ import { compileSchema, type PayloadCheck } from "../domain/json-schema.ts";
 import type { Log } from "../domain/log.ts";
 import type { Outbox, OutboxMessage, OutboxOutcome } from "../domain/outbox.ts";
 import type { ProviderCatalog } from "../domain/provider-catalog.ts";
+import { MESSAGE_QUEUE_KIND, queueDestination, toQueueAddress } from "../domain/queue-target.ts";
 import type { Service } from "../domain/service.ts";
 import { BATCH_SIZE, Lane } from "./lane.ts";
 import { PublisherCache } from "./publisher-cache.ts";
@@ -60,7 +61,7 @@ export class Relay implements Service {
   /** Messages whose commit is done, in order of id. */
   offer(messages: readonly OutboxMessage[]): void {
     if (this.#isStopping || messages.length === 0) return;
-    if (this.#isCaughtUp) this.#take(messages);
+    if (this.#isCaughtUp) this.#take(messages.map((message) => this.#resolve(message)));
     else this.#hasOfferSinceRead = true;
   }
 
@@ -133,6 +134,7 @@ export class Relay implements Service {
       name: key,
       kind: message.kind,
       connection: message.connection,
+      params: message.params,
       instance,
       publishers: this.#publishers,
       clock,
@@ -175,7 +177,18 @@ export class Relay implements Service {
   /** Reading fails as storing does: for a while. Gives nothing at a stop. */
   async #pending(afterId: number, limit: number): Promise<readonly OutboxMessage[]> {
     const found = await this.#insist("reading the outbox", () => this.#options.outbox.pending(afterId, limit));
-    return found ?? [];
+    return (found ?? []).map((message) => this.#resolve(message));
+  }
+
+  /** A queue that is named by its URL alone becomes its provider's destination. One that nobody knows waits, as without its provider. */
+  #resolve(message: OutboxMessage): OutboxMessage {
+    if (message.kind !== MESSAGE_QUEUE_KIND) return message;
+    try {
+      return { ...message, ...queueDestination(this.#options.catalog, toQueueAddress(message)) };
+    } catch (error) {
+      this.#options.log.warn("a message waits until its destination is known", { id: message.id, error });
+      return message;
+    }
   }
 
   async #record(outcomes: readonly OutboxOutcome[]): Promise<void> {

@@ -103,13 +103,15 @@ function snapshotAsset(asset: AssetDefinition): AssetSnapshot {
     description: asset.description,
     extra: asJson(`${what}: extra`, asset.extra, asset.site),
     schema: snapshotSchema(`${what}: schema`, asset.schema, asset.site),
-    watchers: asset.watchers.map(({ name, trigger }) => ({
+    watchers: asset.watchers.map(({ name, triggers, unwrap, payload }) => ({
       name,
-      trigger: {
-        kind: trigger.kind,
-        connection: trigger.connection,
-        params: asJson(`${what}: watcher '${name}'`, trigger.params, asset.site),
-      },
+      triggers: triggers.map(({ kind, connection, params }) => ({
+        kind,
+        connection,
+        params: asJson(`${what}: watcher '${name}'`, params, asset.site),
+      })),
+      unwrap,
+      payload,
     })),
   };
 }

@@ -93,7 +93,9 @@ test("a DAG file becomes data", async (t) => {
   assert.deepEqual(readings?.watchers, [
     {
       name: "sqs_watcher",
-      trigger: { kind: "sqs", connection: "aws_default", params: { queueUrl: "http://127.0.0.1:1/000000000000/readings" } },
+      triggers: [{ kind: "sqs", connection: "aws_default", params: { queueUrl: "http://127.0.0.1:1/000000000000/readings" } }],
+      unwrap: [],
+      payload: null,
     },
   ]);
   assert.deepEqual(readings?.schema?.["required"], ["sensor", "celsius"], "the input side: a field with a default may be absent");

@@ -1,5 +1,5 @@
 // Mistakes that authors make; messages.txt holds what the compiler says to each. Not part of the project's own tsconfig.
-import { absence, all, any, batch, cron, defineAsset, defineDag, each, every, sequence } from "@millrace/sdk";
+import { absence, all, any, batch, cron, defineAsset, defineDag, each, every, sequence, type Trigger } from "@millrace/sdk";
 import { z } from "zod";
 import { orders, payments, readings } from "../assets.ts";
 import { topic, topicTrigger } from "../topic-provider.ts";
@@ -117,3 +117,6 @@ defineAsset("m52", { schema: { type: "object" } });
 defineDag("m53", { schedule: [readings] }, (dag) => { dag.task("t", ({ event }) => event.payload); });
 // m54 outlets are assets, not their names
 defineDag("m54", { schedule: readings }, (dag) => { dag.task("t", { outlets: ["alerts"] }, () => 1); });
+// m91 a trigger that is only for deferral watches nothing
+declare const untilFile: Trigger & { readonly for: "deferral" };
+defineAsset("m91", { watchers: { w: untilFile } });

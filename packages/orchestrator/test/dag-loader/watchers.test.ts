@@ -1,0 +1,113 @@
+// What a watcher can be, as the loader sees it: queues by URL, lists of triggers, envelopes, projections.
+import { strict as assert } from "node:assert";
+import { test } from "node:test";
+import { DagProject } from "./dag-project.ts";
+
+const file = (watchers: string, options = "", before = ""): string => `
+import { defineAsset, defineDag, messageQueue, messageQueueTrigger } from "@millrace/sdk";
+import { sqsQueue, sqsTrigger } from "@millrace/sqs";
+import { kafkaTrigger } from "@millrace/kafka";
+import { z } from "zod";
+${before}
+const a = defineAsset("a", { watchers: { w: ${watchers} }, ${options} });
+export default defineDag("d", { schedule: a }, (dag) => { dag.task("t", () => 1); });
+`;
+const SQS = "https://sqs.eu-west-1.amazonaws.com/1/q";
+
+async function watcherOf(t: Parameters<typeof DagProject.make>[0], watchers: string): Promise<unknown> {
+  const project = await DagProject.make(t, { "d.ts": file(watchers) });
+  const pass = await project.loader.load();
+  assert.deepEqual(pass.errors, []);
+  return pass.files[0]!.assets.find(({ name }) => name === "a")?.watchers[0];
+}
+
+test("a queue by its URL becomes its provider's own trigger and destination", async (t) => {
+  const triggers = [
+    { kind: "kafka", connection: "kafka_default", params: { topics: ["readings"], bootstrapServers: "b:9092" } },
+    { kind: "sqs", connection: "aws_default", params: { queueUrl: SQS } },
+    { kind: "sqs", connection: "local", params: { queueUrl: "http://127.0.0.1:4566/0/q" } },
+  ];
+  const list = `[
+    messageQueueTrigger({ queue: "kafka://b:9092/readings" }), messageQueueTrigger({ queue: "${SQS}" }),
+    messageQueueTrigger({ queue: "http://127.0.0.1:4566/0/q", scheme: "sqs", connection: "local" }),
+  ]`;
+  assert.deepEqual(await watcherOf(t, list), { name: "w", triggers, unwrap: [], payload: null });
+});
+
+test("a destination by its URL is its provider's own", async (t) => {
+  const project = await DagProject.make(t, {
+    "d.ts": file("[]".replace("[]", `sqsTrigger({ queueUrl: "${SQS}" })`), "", `messageQueue({ queue: "kafka:///alerts" });`),
+  });
+  const pass = await project.loader.load();
+  assert.deepEqual(pass.errors, []);
+  assert.deepEqual(pass.files[0]?.destinations, [{ kind: "kafka", connection: "kafka_default", params: { topic: "alerts" } }]);
+});
+
+test("a queue by its URL and its provider's own trigger are equal", async (t) => {
+  const other = file(`sqsTrigger({ queueUrl: "${SQS}" })`).replace('defineDag("d"', 'defineDag("e"');
+  const project = await DagProject.make(t, { "d.ts": file(`messageQueueTrigger({ queue: "${SQS}" })`), "e.ts": other });
+  assert.deepEqual((await project.loader.load()).errors, []);
+});
+
+test("a watcher takes options", async (t) => {
+  const options = `{ trigger: kafkaTrigger({ topics: ["t"] }), unwrap: "s3", payload: "payload.s3" }`;
+  const triggers = [{ kind: "kafka", connection: "kafka_default", params: { topics: ["t"] } }];
+  assert.deepEqual(await watcherOf(t, options), { name: "w", triggers, unwrap: ["s3"], payload: "payload.s3" });
+});
+
+const schema = "schema: z.object({ key: z.string() })";
+const trigger = `sqsTrigger({ queueUrl: "${SQS}" })`;
+const MISTAKES: readonly (readonly [watchers: string, code: string, message: RegExp, hint: RegExp, options?: string])[] = [
+  [`messageQueueTrigger({ queue: "http://127.0.0.1:4566/0/q" })`, "BAD_TRIGGER", /asset 'a': the URL does not say.*'sqs'/, /scheme: "sqs"/],
+  [
+    `messageQueueTrigger({ queue: "amqp://host/q" })`,
+    "BAD_TRIGGER",
+    /of no system that an installed provider knows; there are 'sqs' and 'kafka'/,
+    /install/,
+  ],
+  [
+    `messageQueueTrigger({ queue: "x", scheme: "sqss" })`,
+    "BAD_TRIGGER",
+    /no installed provider has the scheme 'sqss'/,
+    /did you mean 'sqs'/,
+  ],
+  [`messageQueueTrigger({ queue: "kafka://readings" })`, "BAD_TRIGGER", /expected a topic after the servers/, /correct the queue's URL/],
+  [`messageQueueTrigger({ quue: "x" })`, "BAD_OPTION", /messageQueueTrigger: there is no option 'quue'/, /did you mean 'queue'/],
+  [`messageQueueTrigger({ queue: "" })`, "BAD_OPTION", /the URL of a queue, got ''/, /./],
+  ["[]", "BAD_OPTION", /at least one trigger/, /./],
+  [`[${trigger}, 1]`, "BAD_OPTION", /a trigger, such as kafkaTrigger/, /./],
+  [`{ trigger: ${trigger}, unwrap: "s4" }`, "BAD_OPTION", /option 'unwrap': expected "s3", "sns", "eventbridge", "cloudevents"/, /./],
+  [`{ trigger: ${trigger}, unwarp: "s3" }`, "BAD_OPTION", /there is no option 'unwarp'/, /did you mean 'unwrap'/],
+  [
+    `{ trigger: ${trigger}, unwrap: "s3", payload: "{'key': payload.s3.objekt.key}" }`,
+    "CEL_INVALID",
+    /watcher 'w': payload .* No such key: objekt/,
+    /did you mean 'object'/,
+    schema,
+  ],
+  [`{ trigger: ${trigger}, payload: "{'k': payload.k}" }`, "CEL_INVALID", /the asset's schema asks for 'key'/, /./, schema],
+  [`${trigger}, v: { trigger: ${trigger}, unwrap: "sns" }`, "BAD_TRIGGER", /'w' and 'v' take the messages of one trigger in two ways/, /./],
+  [
+    `{ kind: "k", connection: "", params: {}, for: "deferral" }`,
+    "BAD_OPTION",
+    /expected an event trigger, got 'k, which is only for deferral/,
+    /./,
+  ],
+];
+for (const [watchers, code, message, hint, options] of MISTAKES) {
+  test(`refused: ${message.source}`, async (t) => {
+    const project = await DagProject.make(t, { "d.ts": file(watchers, options) });
+    const error = await project.errorOf("d.ts");
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, message);
+    assert.match(error.hint, hint);
+    assert.equal(error.line, 7, error.stack);
+  });
+}
+
+test("a destination that no provider takes is told", async (t) => {
+  const project = await DagProject.make(t, { "d.ts": file(trigger, "", `messageQueue({ queue: "https://example.com/q" });`) });
+  const { code, message } = await project.errorOf("d.ts");
+  assert.equal(code, "BAD_DESTINATION");
+  assert.match(message, /a destination: the URL does not say of which system.*'sqs'/);
+});
