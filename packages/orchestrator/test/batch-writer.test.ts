@@ -35,6 +35,7 @@ function entry(fields: Partial<IngestEntry> = {}): IngestEntry {
     key: null,
     headers: null,
     deadLetters: [],
+    ignored: [],
     events: [{ ...event, decisions }],
     ...fields,
   };

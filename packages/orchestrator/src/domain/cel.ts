@@ -1,4 +1,4 @@
-// CEL in `where` (and later `key`, `dedupeKey`): docs/adr/0003 has the library, its limits and a table of cases.
+// CEL in `where` and `payload` (and later `key`, `dedupeKey`): docs/adr/0003 has the library, its limits and a table of cases.
 import { type ASTNode, Environment, serialize } from "@marcbachmann/cel-js";
 import { celTypeOf } from "./cel-schema.ts";
 import type { JsonSchema } from "./dag-snapshot.ts";
@@ -60,16 +60,23 @@ function checkEnvironment(schema: JsonSchema | null): Environment {
  * @returns null where it is right, else a sentence that says what is wrong and where.
  */
 export function checkPredicate(text: string, schema: JsonSchema | null): string | null {
-  if (text.length > MAX_LENGTH) return `expected at most ${MAX_LENGTH} characters, got ${text.length}`;
-  const checked = checkEnvironment(schema).check(text);
-  if (!checked.valid) return checked.error?.message ?? "the expression is not valid CEL";
+  const checked = typeOfExpression(text, schema);
+  if ("problem" in checked) return checked.problem;
   if (checked.type !== "bool" && checked.type !== "dyn") return `expected true or false, got a ${checked.type}: ${text}`;
   return null;
 }
 
+/** The CEL type of an expression over a payload of this schema, or a sentence that says what is wrong with it. */
+export function typeOfExpression(text: string, schema: JsonSchema | null): { readonly type: string } | { readonly problem: string } {
+  if (text.length > MAX_LENGTH) return { problem: `expected at most ${MAX_LENGTH} characters, got ${text.length}` };
+  const checked = checkEnvironment(schema).check(text);
+  if (!checked.valid) return { problem: checked.error?.message ?? "the expression is not valid CEL" };
+  return { type: checked.type ?? "dyn" };
+}
+
 /** @throws {MillraceError} CEL_INVALID */
 export function compilePredicate(text: string): CelPredicate {
-  const evaluate = compile(text);
+  const evaluate = compileExpression(text);
   return (scope) => {
     const value: unknown = evaluate(scope);
     if (typeof value !== "boolean") throw new Error(`expected true or false, got ${JSON.stringify(String(value))}`);
@@ -77,7 +84,10 @@ export function compilePredicate(text: string): CelPredicate {
   };
 }
 
-function compile(text: string): (scope: CelScope) => unknown {
+type Expression = ((scope: CelScope) => unknown) & { readonly ast: ASTNode };
+
+/** For the files of the domain that say what an expression's value is for. @throws {MillraceError} CEL_INVALID */
+export function compileExpression(text: string): Expression {
   try {
     const { ast } = runEnvironment.parse(text);
     return replaceMatches(ast) ? runEnvironment.parse(serialize(ast)) : runEnvironment.parse(text);

@@ -1,5 +1,6 @@
 import { type CelPredicate, compilePredicate } from "./cel.ts";
-import type { AssetSnapshot, DagSnapshot, TriggerSnapshot } from "./dag-snapshot.ts";
+import { type CelProjection, compileProjection } from "./cel-projection.ts";
+import type { AssetSnapshot, DagSnapshot, EnvelopeName, TriggerSnapshot } from "./dag-snapshot.ts";
 import { type PayloadCheck, compileSchema } from "./json-schema.ts";
 import { assetsOf, isDirect, type PatternSlot, slotsOf } from "./pattern-parts.ts";
 
@@ -50,8 +51,25 @@ export interface TriggerEntry {
   readonly id: number;
   readonly snapshot: TriggerSnapshot;
   readonly defaultGroup: string;
-  /** Every asset that a watcher with this trigger belongs to. */
-  readonly assets: readonly AssetEntry[];
+  /** One for each asset that listens to it. */
+  readonly watchers: readonly WatcherEntry[];
+}
+
+/** How an asset takes a trigger's messages. */
+export interface WatcherEntry {
+  readonly asset: AssetEntry;
+  readonly unwrap: readonly EnvelopeName[];
+  /** null where what was unwrapped is stored as it is. */
+  readonly payload: CelProjection | null;
+}
+
+interface WatcherRow {
+  readonly assetId: number;
+  readonly name: string;
+  readonly unwrap: readonly EnvelopeName[];
+  readonly payload: string | null;
+  readonly triggerId: number;
+  readonly groupName: string;
 }
 
 /** As read from the metadata DB; what is stale is left out. */
@@ -59,7 +77,7 @@ export interface DefinitionRows {
   readonly version: number;
   readonly dags: readonly DagEntry[];
   readonly assets: readonly { readonly id: number; readonly snapshot: AssetSnapshot }[];
-  readonly watchers: readonly { readonly assetId: number; readonly triggerId: number; readonly groupName: string }[];
+  readonly watchers: readonly WatcherRow[];
   readonly triggers: readonly { readonly id: number; readonly snapshot: TriggerSnapshot }[];
 }
 
@@ -127,7 +145,15 @@ function buildTriggers(rows: DefinitionRows, assets: ReadonlyMap<number, AssetEn
     // Equal triggers share the oldest watcher's group.
     const [oldest] = watchers;
     if (oldest === undefined) return [];
-    const watching = [...new Set(watchers.map((watcher) => watcher.assetId))].flatMap((assetId) => assets.get(assetId) ?? []);
-    return [{ id, snapshot, defaultGroup: oldest.groupName, assets: watching }];
+    return [{ id, snapshot, defaultGroup: oldest.groupName, watchers: toWatcherEntries(watchers, assets) }];
+  });
+}
+
+/** Two watchers of one asset on one trigger listen in the same way (the loader sees to it), and a message makes one event (P2). */
+function toWatcherEntries(watchers: readonly WatcherRow[], assets: ReadonlyMap<number, AssetEntry>): readonly WatcherEntry[] {
+  const byAsset = new Map(watchers.toReversed().map((watcher) => [watcher.assetId, watcher]));
+  return [...byAsset.values()].toReversed().flatMap(({ assetId, unwrap, payload }) => {
+    const asset = assets.get(assetId);
+    return asset === undefined ? [] : [{ asset, unwrap, payload: payload === null ? null : compileProjection(payload) }];
   });
 }

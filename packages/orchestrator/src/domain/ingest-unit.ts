@@ -31,7 +31,7 @@ export interface NewAssetEvent {
 }
 
 /** Why a message could not become an asset event; docs/reference/errors.md says when. */
-export const DEAD_LETTER_REASONS = ["NOT_JSON", "SCHEMA"] as const;
+export const DEAD_LETTER_REASONS = ["NOT_JSON", "SCHEMA", "ENVELOPE", "PAYLOAD"] as const;
 export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number];
 
 export interface NewDeadLetter {
@@ -53,6 +53,8 @@ export interface IngestEntry {
   readonly headers: Uint8Array | null;
   readonly events: readonly NewAssetEvent[];
   readonly deadLetters: readonly NewDeadLetter[];
+  /** What was in it that is no event, as people name it. */
+  readonly ignored: readonly string[];
 }
 
 export interface IngestUnit {

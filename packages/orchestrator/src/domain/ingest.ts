@@ -2,107 +2,75 @@
 import { createHash } from "node:crypto";
 import type { TriggerMessage } from "@millrace/sdk/provider";
 import { DECISION_CODES } from "./decision.ts";
-import type { AssetEntry, Subscriber, TriggerEntry } from "./definitions.ts";
+import { type DecodedPayload, decodePayload, MAX_DEPTH } from "./decode-payload.ts";
+import type { AssetEntry, Subscriber, TriggerEntry, WatcherEntry } from "./definitions.ts";
+import { type Delivery, EnvelopeError, toPayload } from "./delivery.ts";
+import { unwrapDelivery } from "./envelope.ts";
 import type { IngestEntry, NewAssetEvent, NewDeadLetter, PendingDecision } from "./ingest-unit.ts";
 import type { CelScope } from "./cel.ts";
+import type { CelProjection } from "./cel-projection.ts";
 import type { PayloadCheck } from "./json-schema.ts";
 
-const JSON_NULL = Buffer.from("null");
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
-
-/** A payload as stored (JSON) and as expressions see it. */
-export interface DecodedPayload {
-  readonly json: Uint8Array;
-  readonly value: unknown;
-  readonly isJson: boolean;
-}
-
-/** Filters, schemas, tasks and answers of the API walk a payload by recursion: one nested deeper is taken as text. */
-const MAX_DEPTH = 1_000;
-
-/** JSON where it parses and is not nested absurdly, else text, else `{ base64 }`; a tombstone is null. */
-export function decodePayload(bytes: Uint8Array | null): DecodedPayload {
-  if (bytes === null) return { json: JSON_NULL, value: null, isJson: true };
-  const text = decodeUtf8(bytes);
-  if (text !== null) {
-    const value = parseJson(text);
-    if (value === undefined) return { json: Buffer.from(JSON.stringify(text)), value: text, isJson: false };
-    return { json: hasByteOrderMark(bytes) ? Buffer.from(text) : bytes, value, isJson: true };
-  }
-  const value = { base64: Buffer.from(bytes).toString("base64") };
-  return { json: Buffer.from(JSON.stringify(value)), value, isJson: false };
-}
-
-/** undefined where it is no JSON, or nested too deep. */
-function parseJson(text: string): unknown {
-  try {
-    return isTooDeep(text) ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isTooDeep(text: string): boolean {
-  if (text.length <= MAX_DEPTH) return false;
-  let depth = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const char = text[at];
-    if (char === '"') at = endOfString(text, at);
-    else if (char === "[" || char === "{") depth += 1;
-    else if (char === "]" || char === "}") depth -= 1;
-    if (depth > MAX_DEPTH) return true;
-  }
-  return false;
-}
-
-/** The place of the quote that ends the string which begins at `start`; the text's end where none does. */
-function endOfString(text: string, start: number): number {
-  for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
-    let slashes = 0;
-    while (text[at - 1 - slashes] === "\\") slashes += 1;
-    if (slashes % 2 === 0) return at;
-  }
-  return text.length;
-}
-
-function hasByteOrderMark(bytes: Uint8Array): boolean {
-  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-}
-
-function decodeUtf8(bytes: Uint8Array): string | null {
-  try {
-    return strictUtf8.decode(bytes);
-  } catch {
-    return null;
-  }
-}
-
-/** One message for every asset that watches this trigger. */
+/** One message for every asset that watches this trigger. An asset gets all events that are in it, or a dead letter. */
 export function prepareEntry(message: TriggerMessage, trigger: TriggerEntry): IngestEntry {
-  const decoded = decodePayload(message.value);
   const headers = message.headers.map(([name, value]) => [name, Buffer.from(value).toString("utf8")] as const);
-  const headerBytes = headers.length === 0 ? null : Buffer.from(JSON.stringify(headers));
-  const events: NewAssetEvent[] = [];
-  const deadLetters: NewDeadLetter[] = [];
-  for (const asset of trigger.assets) {
-    const problem = checkPayload(asset, decoded);
-    if (problem !== null) deadLetters.push({ assetId: asset.id, ...problem });
-    else {
-      const scope = scopeOf(asset.name, decoded.value, headers, message.key);
-      events.push({
-        assetId: asset.id,
-        assetName: asset.name,
-        payload: decoded.json,
-        messageKey: message.key,
-        headers: headerBytes,
-        extra: null,
-        partitionKey: null,
-        sentAt: toInstant(message.sentAt),
-        decisions: decide(asset, scope),
-      });
-    }
+  const delivery: Delivery = { payload: decodePayload(message.value), headers };
+  const outcomes = trigger.watchers.map((watcher) => outcomeFor(watcher, delivery, message));
+  return {
+    ...identify(message),
+    value: message.value,
+    key: message.key,
+    headers: encodeHeaders(headers),
+    events: outcomes.flatMap((outcome) => ("events" in outcome ? outcome.events : [])),
+    deadLetters: outcomes.flatMap((outcome) => ("reasonCode" in outcome ? [outcome] : [])),
+    ignored: [...new Set(outcomes.flatMap((outcome) => ("events" in outcome ? outcome.ignored : [])))],
+  };
+}
+
+type WatcherOutcome = NewDeadLetter | { readonly events: readonly NewAssetEvent[]; readonly ignored: readonly string[] };
+
+function outcomeFor({ asset, unwrap, payload: project }: WatcherEntry, delivery: Delivery, message: TriggerMessage): WatcherOutcome {
+  try {
+    const { deliveries, ignored } = unwrapDelivery(delivery, unwrap);
+    const projected = project === null ? deliveries : deliveries.map((one) => projectDelivery(project, asset, one, message.key));
+    const problem = projected.map(({ payload }) => checkPayload(asset, payload)).find((found) => found !== null);
+    if (problem) return { assetId: asset.id, ...problem };
+    return { events: projected.map((one) => toEvent(asset, one, message)), ignored };
+  } catch (error) {
+    if (error instanceof EnvelopeError) return { assetId: asset.id, reasonCode: "ENVELOPE", reason: error.message };
+    if (error instanceof ProjectionError) return { assetId: asset.id, reasonCode: "PAYLOAD", reason: error.message };
+    throw error;
   }
-  return { ...identify(message), value: message.value, key: message.key, headers: headerBytes, events, deadLetters };
+}
+
+/** A watcher's `payload` failed on this message. */
+class ProjectionError extends Error {}
+
+function projectDelivery(project: CelProjection, asset: AssetEntry, delivery: Delivery, key: Uint8Array | null): Delivery {
+  try {
+    return { ...delivery, payload: toPayload(project(scopeOf(asset.name, delivery.payload.value, delivery.headers, key))) };
+  } catch (cause) {
+    const [firstLine = ""] = (cause as Error).message.split("\n");
+    throw new ProjectionError(`the watcher's payload expression failed: ${firstLine}`, { cause });
+  }
+}
+
+function toEvent(asset: AssetEntry, { payload, headers }: Delivery, message: TriggerMessage): NewAssetEvent {
+  return {
+    assetId: asset.id,
+    assetName: asset.name,
+    payload: payload.json,
+    messageKey: message.key,
+    headers: encodeHeaders(headers),
+    extra: null,
+    partitionKey: null,
+    sentAt: toInstant(message.sentAt),
+    decisions: decide(asset, scopeOf(asset.name, payload.value, headers, message.key)),
+  };
+}
+
+function encodeHeaders(headers: Delivery["headers"]): Uint8Array | null {
+  return headers.length === 0 ? null : Buffer.from(JSON.stringify(headers));
 }
 
 /** The last instant that a Date can hold. */

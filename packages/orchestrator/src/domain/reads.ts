@@ -1,4 +1,4 @@
-import type { DagSnapshot, JsonSchema, TaskSnapshot } from "./dag-snapshot.ts";
+import type { DagSnapshot, EnvelopeName, JsonSchema, TaskSnapshot } from "./dag-snapshot.ts";
 import type { DecisionName } from "./decision.ts";
 import type { QueuedEventReads } from "./queued-event-reads.ts";
 import type { DagRunState, RunType, TaskInstanceState } from "./states.ts";
@@ -207,6 +207,7 @@ export interface TaskLogReads {
 
 // Assets -------------------------------------------------------------------------------------------------------------
 
+/** One watcher's trigger: a watcher with a list of them is there as often. */
 export interface WatcherRead {
   readonly id: number;
   readonly assetId: number;
@@ -217,13 +218,18 @@ export interface WatcherRead {
   readonly connection: string;
   readonly params: Readonly<Record<string, unknown>>;
   readonly groupName: string;
+  readonly unwrap: readonly EnvelopeName[];
+  readonly payload: string | null;
   readonly isStale: boolean;
   readonly createdAt: number;
 }
 
-/** Messages that came again and made no second event (P2). */
-export interface DuplicateRead {
+/** `duplicate`: messages that came again and made no second event (P2). `ignored`: that are no event, such as S3's test. */
+export type IngestCountReason = "duplicate" | "ignored";
+
+export interface IngestCountRead {
   readonly triggerId: number;
+  readonly reason: IngestCountReason;
   readonly count: number;
   /** The newest one: its id, or `partition:offset`. */
   readonly sample: string | null;
@@ -231,8 +237,8 @@ export interface DuplicateRead {
 
 export interface WatcherReads {
   list(): Promise<readonly WatcherRead[]>;
-  /** By trigger, counted since the instant (UTC ms, to the minute). */
-  duplicates(since: number): Promise<readonly DuplicateRead[]>;
+  /** By trigger and reason, counted since the instant (UTC ms, to the minute). */
+  counts(since: number): Promise<readonly IngestCountRead[]>;
 }
 
 /** A DAG that an asset schedules, or one of its tasks that updates or reads it. */

@@ -104,8 +104,8 @@ export class Inbox {
 
   /** null while there is room in every inbox that a trigger's messages go to; else resolves when there may be again. */
   waitForRoom(triggerId: number): Promise<void> | null {
-    const assets = this.#options.definitions().triggers.get(triggerId)?.assets ?? [];
-    const isFull = assets.some(({ subscribers }) => subscribers.some(({ dag }) => this.pendingOf(dag.id) >= MAX_PENDING));
+    const watchers = this.#options.definitions().triggers.get(triggerId)?.watchers ?? [];
+    const isFull = watchers.some(({ asset }) => asset.subscribers.some(({ dag }) => this.pendingOf(dag.id) >= MAX_PENDING));
     return isFull ? this.#room.promise : null;
   }
 

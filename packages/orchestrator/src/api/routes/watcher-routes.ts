@@ -1,6 +1,6 @@
 import { type Static, Type } from "typebox";
 import type { TriggerHealth } from "../../domain/health.ts";
-import type { DuplicateRead, WatcherRead } from "../../domain/reads.ts";
+import type { IngestCountRead, WatcherRead } from "../../domain/reads.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
 import { toInstant, toNullableInstant } from "../resources/instant.ts";
 import { AnyObject, Instant, nullable, NullableInstant, NullableText } from "../resources/nullable.ts";
@@ -13,6 +13,7 @@ const Health = Type.Object({
   reconnects: Type.Integer(),
   messages: Type.Integer(),
 });
+const DayCount = Type.Object({ last_24_hours: Type.Integer(), newest: NullableText });
 const Watcher = Type.Object({
   asset_id: Type.Integer(),
   asset_name: Type.String(),
@@ -22,11 +23,17 @@ const Watcher = Type.Object({
   connection_id: Type.String(),
   params: AnyObject,
   group: Type.String(),
+  /** What its messages are wrapped in, outermost first. */
+  unwrap: Type.Array(Type.String()),
+  /** CEL: what is stored as payload. */
+  payload: NullableText,
   created_at: Instant,
   /** null where its trigger is not open in this process. */
   health: nullable(Health),
   /** Messages that came again and made no second event. */
-  duplicates: Type.Object({ last_24_hours: Type.Integer(), newest: NullableText }),
+  duplicates: DayCount,
+  /** Messages that are no event, such as the test that S3 sends. */
+  ignored: DayCount,
 });
 const DAY_MS = 86_400_000;
 const WatcherCollection = Type.Object({ watchers: Type.Array(Watcher), total_entries: Type.Integer() });
@@ -41,15 +48,19 @@ export function watcherRoutes(app: ApiServer, { reads, triggerHealth, clock }: A
   };
   app.get("/api/v2/watchers", { schema }, async ({ query }) => {
     const health = new Map(triggerHealth().map((trigger) => [trigger.triggerId, trigger]));
-    const duplicates = new Map((await reads.watchers.duplicates(clock.now() - DAY_MS)).map((read) => [read.triggerId, read]));
+    const counts = await reads.watchers.counts(clock.now() - DAY_MS);
     const loaded = (await reads.watchers.list()).filter((watcher) => !watcher.isStale);
     const wanted = loaded.filter((watcher) => query.asset_id === undefined || watcher.assetId === query.asset_id);
-    const watchers = wanted.map((watcher) => toWatcher(watcher, health.get(watcher.triggerId), duplicates.get(watcher.triggerId)));
+    const watchers = wanted.map((watcher) => toWatcher(watcher, counts, health.get(watcher.triggerId)));
     return { watchers, total_entries: watchers.length };
   });
 }
 
-function toWatcher(watcher: WatcherRead, health?: TriggerHealth, duplicates?: DuplicateRead): Static<typeof Watcher> {
+function toWatcher(watcher: WatcherRead, counts: readonly IngestCountRead[], health?: TriggerHealth): Static<typeof Watcher> {
+  const countOf = (reason: IngestCountRead["reason"]): Static<typeof DayCount> => {
+    const found = counts.find((count) => count.triggerId === watcher.triggerId && count.reason === reason);
+    return { last_24_hours: found?.count ?? 0, newest: found?.sample ?? null };
+  };
   return {
     asset_id: watcher.assetId,
     asset_name: watcher.asset,
@@ -59,9 +70,12 @@ function toWatcher(watcher: WatcherRead, health?: TriggerHealth, duplicates?: Du
     connection_id: watcher.connection,
     params: watcher.params,
     group: watcher.groupName,
+    unwrap: [...watcher.unwrap],
+    payload: watcher.payload,
     created_at: toInstant(watcher.createdAt),
     health: health === undefined ? null : toHealth(health),
-    duplicates: { last_24_hours: duplicates?.count ?? 0, newest: duplicates?.sample ?? null },
+    duplicates: countOf("duplicate"),
+    ignored: countOf("ignored"),
   };
 }
 

@@ -147,7 +147,12 @@ export class DagTest {
     const snapshot = { kind: "test", connection: "", params: {} };
     const value = Buffer.from(JSON.stringify(payload));
     const message = { identity: null, value, key: null, headers: [], sentAt: null, attributes: {} };
-    return prepareEntry(message, { id: NO_TRIGGER_ID, snapshot, defaultGroup: "", assets: [alone] });
+    return prepareEntry(message, {
+      id: NO_TRIGGER_ID,
+      snapshot,
+      defaultGroup: "",
+      watchers: [{ asset: alone, unwrap: [], payload: null }],
+    });
   }
 
   async #createRun(dagId: string, payload: unknown, params: Readonly<Record<string, unknown>>): Promise<void> {

@@ -1,7 +1,8 @@
 import type { Kysely } from "kysely";
-import type { DuplicateRead, WatcherRead, WatcherReads } from "../../domain/reads.ts";
+import type { EnvelopeName } from "../../domain/dag-snapshot.ts";
+import type { IngestCountRead, IngestCountReason, WatcherRead, WatcherReads } from "../../domain/reads.ts";
 import type { Database } from "../../domain/tables.ts";
-import { decodeObject } from "../stored-json.ts";
+import { decodeJson, decodeObject } from "../stored-json.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -15,13 +16,17 @@ export class WatcherQueries implements WatcherReads {
   /** Watchers are few: all of them, by asset and name. */
   async list(): Promise<readonly WatcherRead[]> {
     const rows = await this.#db
-      .selectFrom("asset_watcher")
+      .selectFrom("watcher_trigger")
+      .innerJoin("asset_watcher", "asset_watcher.id", "watcher_trigger.watcher_id")
       .innerJoin("asset", "asset.id", "asset_watcher.asset_id")
-      .innerJoin("trigger", "trigger.id", "asset_watcher.trigger_id")
-      .selectAll("asset_watcher")
+      .innerJoin("trigger", "trigger.id", "watcher_trigger.trigger_id")
+      .select(["watcher_trigger.id", "watcher_trigger.trigger_id", "watcher_trigger.group_name", "watcher_trigger.is_stale as isOld"])
+      .select(["asset_watcher.asset_id", "asset_watcher.name", "asset_watcher.unwrap", "asset_watcher.payload"])
+      .select(["asset_watcher.is_stale", "asset_watcher.created_at"])
       .select(["asset.name as asset", "trigger.kind", "trigger.connection", "trigger.params"])
       .orderBy("asset.name")
       .orderBy("asset_watcher.name")
+      .orderBy("watcher_trigger.id")
       .execute();
     return rows.map((row) => ({
       id: row.id,
@@ -33,21 +38,22 @@ export class WatcherQueries implements WatcherReads {
       connection: row.connection,
       params: decodeObject(row.params),
       groupName: row.group_name,
-      isStale: row.is_stale === 1,
+      unwrap: decodeJson<readonly EnvelopeName[]>(row.unwrap),
+      payload: row.payload,
+      isStale: row.is_stale === 1 || row.isOld === 1,
       createdAt: row.created_at,
     }));
   }
 
   /** SQLite gives `sample` from the row that has the maximum. */
-  async duplicates(since: number): Promise<readonly DuplicateRead[]> {
+  async counts(since: number): Promise<readonly IngestCountRead[]> {
     const rows = await this.#db
       .selectFrom("ingest_count")
-      .select(({ fn }) => ["trigger_id as triggerId", fn.sum<number>("n").as("count"), fn.max("id").as("newest"), "sample"])
-      .where("reason", "=", "duplicate")
+      .select(({ fn }) => ["trigger_id as triggerId", "reason", fn.sum<number>("n").as("count"), fn.max("id").as("newest"), "sample"])
       .where("trigger_id", "in", this.#db.selectFrom("trigger").select("id"))
       .where("minute", ">=", Math.floor(since / MINUTE_MS))
-      .groupBy("trigger_id")
+      .groupBy(["trigger_id", "reason"])
       .execute();
-    return rows.map(({ triggerId, count, sample }) => ({ triggerId, count, sample }));
+    return rows.map(({ triggerId, reason, count, sample }) => ({ triggerId, reason: reason as IngestCountReason, count, sample }));
   }
 }

@@ -1,14 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Database, Statement } from "better-sqlite3";
 import type { ImportError, LoadPass, LoadedFile } from "../../domain/dag-folder.ts";
-import type { AssetSnapshot, DagSnapshot, TriggerSnapshot } from "../../domain/dag-snapshot.ts";
+import type { AssetSnapshot, DagSnapshot, EnvelopeName } from "../../domain/dag-snapshot.ts";
 import type { DagEntry, DagVersion, DefinitionRows } from "../../domain/definitions.ts";
 import { decodeJson, decodeObject } from "../stored-json.ts";
+import { type CanonicalTrigger, WatcherWriter } from "./watcher-writer.ts";
 
 const SHARDS = 64;
-
-/** Finds what equal triggers have in common: the provider's `canonical(params)`. */
-export type CanonicalTrigger = (trigger: TriggerSnapshot) => string;
 
 interface DagVersionRow {
   id: number;
@@ -23,15 +21,15 @@ interface DagVersionRow {
 /** Writes what a load pass found, and reads what is in force. */
 export class DefinitionStore {
   readonly #db: Database;
-  readonly #canonical: CanonicalTrigger;
+  readonly #watchers: WatcherWriter;
   /** This installation's id: names its consumer groups and messages. */
   readonly instance: string;
   readonly #selectVersion: Statement;
 
   constructor(db: Database, canonical: CanonicalTrigger) {
     this.#db = db;
-    this.#canonical = canonical;
     this.instance = (db.prepare("SELECT value FROM meta WHERE key = 'instance'").get() as { value: string }).value;
+    this.#watchers = new WatcherWriter(db, canonical, this.instance);
     this.#selectVersion = db.prepare(`SELECT v.id, v.dag, d.dag_id, v.number, v.bundle_hash, v.source_path, v.snapshot
       FROM dag_version v JOIN dag d ON d.id = v.dag WHERE v.id = ?`);
   }
@@ -117,7 +115,7 @@ export class DefinitionStore {
     for (const { id, name } of rows) {
       if (assets.has(name)) continue;
       this.#db.prepare("UPDATE asset SET is_stale = 1 WHERE id = ?").run(id);
-      this.#db.prepare("UPDATE asset_watcher SET is_stale = 1 WHERE asset_id = ?").run(id);
+      this.#watchers.retire(id);
     }
   }
 
@@ -132,29 +130,7 @@ export class DefinitionStore {
       .get(asset.name, asset.uri, asset.group, asset.description, Buffer.from(JSON.stringify(asset.extra)), schema, now, now) as {
       id: number;
     };
-    this.#db.prepare("UPDATE asset_watcher SET is_stale = 1 WHERE asset_id = ?").run(id);
-    for (const { name, trigger } of asset.watchers) this.#putWatcher(id, name, this.#putTrigger(trigger, now), now);
-  }
-
-  #putTrigger(trigger: TriggerSnapshot, now: number): number {
-    const row = this.#db
-      .prepare(
-        `INSERT INTO trigger (kind, connection, canonical, params, created_at) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (kind, connection, canonical) DO UPDATE SET params = excluded.params RETURNING id`,
-      )
-      .get(trigger.kind, trigger.connection, this.#canonical(trigger), Buffer.from(JSON.stringify(trigger.params)), now);
-    return (row as { id: number }).id;
-  }
-
-  #putWatcher(assetId: number, name: string, triggerId: number, now: number): void {
-    const { id } = this.#db
-      .prepare(
-        `INSERT INTO asset_watcher (asset_id, name, trigger_id, group_name, created_at) VALUES (?, ?, ?, '', ?)
-         ON CONFLICT (asset_id, name) DO UPDATE SET trigger_id = excluded.trigger_id, is_stale = 0 RETURNING id`,
-      )
-      .get(assetId, name, triggerId, now) as { id: number };
-    const group = `millrace.${this.instance}.${id.toString(36)}`;
-    this.#db.prepare("UPDATE asset_watcher SET group_name = ? WHERE id = ? AND group_name = ''").run(group, id);
+    this.#watchers.put(id, asset.watchers, now);
   }
 
   #putImportErrors(errors: readonly ImportError[], now: number): void {
@@ -206,12 +182,20 @@ export class DefinitionStore {
   }
 
   #readWatchers(): DefinitionRows["watchers"] {
-    const rows = this.#db.prepare("SELECT asset_id, trigger_id, group_name FROM asset_watcher WHERE is_stale = 0 ORDER BY id").all() as {
-      asset_id: number;
-      trigger_id: number;
-      group_name: string;
-    }[];
-    return rows.map((row) => ({ assetId: row.asset_id, triggerId: row.trigger_id, groupName: row.group_name }));
+    const rows = this.#db
+      .prepare(
+        `SELECT w.asset_id, w.name, w.unwrap, w.payload, t.trigger_id, t.group_name
+         FROM watcher_trigger t JOIN asset_watcher w ON w.id = t.watcher_id WHERE w.is_stale = 0 AND t.is_stale = 0 ORDER BY t.id`,
+      )
+      .all() as { asset_id: number; name: string; unwrap: Buffer; payload: string | null; trigger_id: number; group_name: string }[];
+    return rows.map((row) => ({
+      assetId: row.asset_id,
+      name: row.name,
+      unwrap: decodeJson<readonly EnvelopeName[]>(row.unwrap),
+      payload: row.payload,
+      triggerId: row.trigger_id,
+      groupName: row.group_name,
+    }));
   }
 
   #readTriggers(): DefinitionRows["triggers"] {

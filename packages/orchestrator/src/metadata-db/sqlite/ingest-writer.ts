@@ -1,6 +1,7 @@
 import type { Database, Statement } from "better-sqlite3";
 import type { IngestEntry, IngestReceipt, IngestUnit } from "../../domain/ingest-unit.ts";
 import type { CommitOutput } from "../committer.ts";
+import type { IngestCountReason } from "../../domain/reads.ts";
 import type { EventWriter } from "./event-writer.ts";
 import type { IdAllocator } from "./id-allocator.ts";
 import type { SourceWriter } from "./source-writer.ts";
@@ -42,7 +43,9 @@ export class IngestWriter {
       deadLetters += entry.deadLetters.length;
     }
     const duplicates = unit.entries.length - fresh.length;
-    if (duplicates > 0) this.#count(unit, fresh, now);
+    if (duplicates > 0) this.#count(unit, "duplicate", duplicates, nameOfDuplicate(unit, fresh), now);
+    const ignored = fresh.flatMap((entry) => entry.ignored);
+    if (ignored.length > 0) this.#count(unit, "ignored", ignored.length, ignored.at(-1)!, now);
     return { events, deadLetters, duplicates, runs: output.runs.length - before };
   }
 
@@ -59,11 +62,14 @@ export class IngestWriter {
     }
   }
 
-  #count(unit: IngestUnit, fresh: readonly IngestEntry[], now: number): void {
-    const taken = new Set(fresh);
-    const duplicates = unit.entries.filter((entry) => !taken.has(entry));
-    const [sample] = duplicates;
-    const name = sample?.messageId ?? `${sample?.position?.partition}:${sample?.position?.offset}`;
-    this.#insertCount.run(this.#ids.take(), Math.floor(now / MINUTE_MS), unit.triggerId, "duplicate", duplicates.length, name);
+  #count({ triggerId }: IngestUnit, reason: IngestCountReason, n: number, sample: string, now: number): void {
+    this.#insertCount.run(this.#ids.take(), Math.floor(now / MINUTE_MS), triggerId, reason, n, sample);
   }
+}
+
+/** Of the first one: its id, or `partition:offset`. */
+function nameOfDuplicate(unit: IngestUnit, fresh: readonly IngestEntry[]): string {
+  const taken = new Set(fresh);
+  const sample = unit.entries.find((entry) => !taken.has(entry));
+  return sample?.messageId ?? `${sample?.position?.partition}:${sample?.position?.offset}`;
 }
