@@ -24,6 +24,7 @@ import { registerProcess } from "../src/metadata-db/sqlite/process-store.ts";
 import { openSqliteReader } from "../src/metadata-db/sqlite/reader/open-sqlite-reader.ts";
 import { SqliteBatchWriter } from "../src/metadata-db/sqlite/sqlite-batch-writer.ts";
 import { publishMessages } from "../src/relay/publish-messages.ts";
+import { createAssetEvent } from "../src/scheduler/create-asset-event.ts";
 import { createDagRun } from "../src/scheduler/create-dag-run.ts";
 import { createLog } from "../src/telemetry/log.ts";
 import { SEED, seedDatabase } from "./seeded-database.ts";
@@ -69,6 +70,15 @@ export const PASSWORD = "correct horse battery staple";
 
 /** A real server over a seeded file: runs are created by the scheduler's own code through the real committer; nothing executes them. */
 export async function startApi(t: TestContext, environment: Readonly<Record<string, string>> = {}): Promise<ApiHarness> {
+  const { api, ...made } = await makeApi(t, environment);
+  await api.start("127.0.0.1", 0);
+  t.after(() => api.stop());
+  const calls = makeCalls(api.address, await made.tokenOf("admin"), await readChecker(api.address));
+  return { ...made, ...calls, address: api.address, stop: (deadlineMs) => api.stop({ deadlineMs }) };
+}
+
+/** The same, not yet started. */
+export async function makeApi(t: TestContext, environment: Readonly<Record<string, string>> = {}) {
   const { file, db } = seedDatabase(t);
   const reader = await openSqliteReader(file);
   t.after(() => reader.close());
@@ -78,12 +88,8 @@ export async function startApi(t: TestContext, environment: Readonly<Record<stri
   const asked: unknown[] = [];
   const engine: EngineControl = { ...makeEngine(db, log), ...makeAsked(db, asked), health: () => health };
   const changedConnections: string[] = [];
-  const access = makeAccess({
-    db,
-    environment,
-    config: { home: dirname(file), secretKey: null },
-    onConnectionChange: (id) => void changedConnections.push(id),
-  });
+  const config = { home: dirname(file), secretKey: null };
+  const access = makeAccess({ db, environment, config, onConnectionChange: (id) => void changedConnections.push(id) });
   const parts = { catalog: await discoverProviders([], log), clock: systemClock, log };
   const api = await createApi({
     reads: reader.reads,
@@ -97,25 +103,12 @@ export async function startApi(t: TestContext, environment: Readonly<Record<stri
     clock: systemClock,
     log,
   });
-  await api.start("127.0.0.1", 0);
-  t.after(() => api.stop());
   const tokenOf = async (role: Role): Promise<string> => {
     await accounts.save({ name: role, passwordHash: await hashPassword(PASSWORD), role }, Date.now());
     return issueToken(accounts, role, Date.now());
   };
-  return {
-    address: api.address,
-    asked,
-    changedConnections,
-    db,
-    file,
-    logged,
-    accounts,
-    setHealth: (next) => void (health = next),
-    stop: (deadlineMs) => api.stop({ deadlineMs }),
-    tokenOf,
-    ...makeCalls(api.address, await tokenOf("admin"), await readChecker(api.address)),
-  };
+  const setHealth = (next: EngineHealth): void => void (health = next);
+  return { api, db, file, asked, changedConnections, accounts, logged, tokenOf, setHealth };
 }
 
 type Check = (method: string, path: string, answer: Answer) => void;
@@ -153,16 +146,19 @@ function collectLog() {
   return { log: createLog({ level: "debug", format: "json", stream }), logged: () => lines.join("") };
 }
 
-function makeEngine(db: Database, log: ReturnType<typeof createLog>): Pick<EngineControl, "createDagRun"> {
+function makeEngine(db: Database, log: ReturnType<typeof createLog>): Pick<EngineControl, "createDagRun" | "createAssetEvent"> {
   const writer = new SqliteBatchWriter(db, registerProcess(db, ["api-server"], Date.now()));
   const listener = { onRuns: () => undefined, onInbox: () => undefined, onOutbox: () => undefined };
   const committer = new GroupCommitter({ writer, clock: systemClock, log, listener });
   const definitions = buildDefinitions(new DefinitionStore(db, () => "").read());
-  return { createDagRun: (request) => createDagRun(request, definitions, committer) };
+  return {
+    createDagRun: (request) => createDagRun(request, definitions, committer),
+    createAssetEvent: (request) => createAssetEvent(request, definitions, committer),
+  };
 }
 
 /** Told of, and done to the rows that answers are made of: the engine's own part is tested with an engine. */
-function makeAsked(db: Database, asked: unknown[]): Pick<EngineControl, "createAssetEvent" | "pauseDag" | "unpauseDag"> {
+function makeAsked(db: Database, asked: unknown[]): Pick<EngineControl, "pauseDag" | "unpauseDag"> {
   const setPaused = (dagId: string, isPaused: boolean, options?: object) => {
     asked.push({ dagId, isPaused, ...options });
     const { changes } = db.prepare("UPDATE dag SET is_paused = ? WHERE dag_id = ?").run(isPaused ? 1 : 0, dagId);
@@ -172,10 +168,6 @@ function makeAsked(db: Database, asked: unknown[]): Pick<EngineControl, "createA
   return {
     pauseDag: async (dagId) => setPaused(dagId, true),
     unpauseDag: async (dagId, options) => setPaused(dagId, false, options),
-    createAssetEvent: async (request) => {
-      asked.push(request);
-      return { id: SEED.alertEvent, assetId: SEED.alerts, createdAt: Date.now() };
-    },
   };
 }
 

@@ -2,14 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { createApi } from "../src/api/create-api.ts";
-import { systemClock } from "../src/domain/clock.ts";
 import { formatDagRunId } from "../src/domain/ids.ts";
-import { openSqliteReader } from "../src/metadata-db/sqlite/reader/open-sqlite-reader.ts";
-import { SqliteAccountStore } from "../src/metadata-db/sqlite/account-store.ts";
-import { createLog } from "../src/telemetry/log.ts";
-import { type ApiHarness, occupyPort, startApi } from "./api-harness.ts";
-import { SEED, SEEDED_AT, seedDatabase } from "./seeded-database.ts";
+import { type ApiHarness, makeApi, occupyPort, startApi } from "./api-harness.ts";
+import { SEED, SEEDED_AT } from "./seeded-database.ts";
 
 const runId = (id: number, at: number): string => formatDagRunId("asset_triggered", SEEDED_AT + at, id);
 const HOT = runId(SEED.hotRun, 1000);
@@ -283,25 +278,7 @@ test("a stop cuts off a request that does not end", async (t) => {
 });
 
 test("a port in use and a host of another machine are refused by their option", async (t) => {
-  const { file, db } = seedDatabase(t);
-  const reader = await openSqliteReader(file);
-  t.after(() => reader.close());
-  const engine = {
-    createDagRun: () => Promise.reject(new Error("not asked")),
-    health: () => ({ isReady: true, loader: true, scheduler: true, triggerer: true, executor: true }),
-  };
-  const log = createLog({ level: "error", format: "json" });
-  const context = {
-    reads: reader.reads,
-    engine,
-    accounts: new SqliteAccountStore(db),
-    triggerHealth: () => [],
-    version: "1",
-    clock: systemClock,
-    log,
-  };
-  const api = await createApi(context);
-  t.after(() => api.stop());
+  const { api } = await makeApi(t);
   const port = await occupyPort(t);
   await assert.rejects(api.start("127.0.0.1", port), { code: "PORT_IN_USE", message: new RegExp(`port ${port} of 127.0.0.1`) });
   await assert.rejects(api.start("203.0.113.1", 0), { code: "CONFIG_INVALID", message: /--host/ });

@@ -1,6 +1,6 @@
-import { Type } from "typebox";
+import { type Static, Type } from "typebox";
 import { assetsOf } from "../../domain/pattern-parts.ts";
-import type { DagRead } from "../../domain/reads.ts";
+import type { DagFilter, DagRead } from "../../domain/reads.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
 import { type AssetReference, toAssetExpression } from "../resources/asset-expression.ts";
 import { DagCollectionSchema, DagDetailsSchema, DagSchema, toDag, toDagDetails } from "../resources/dag-resource.ts";
@@ -10,8 +10,7 @@ import { pageQuery, queryObject, readPage } from "./query.ts";
 
 const DagPath = Type.Object({ dag_id: Type.String() });
 const TaskCollection = Type.Object({ tasks: Type.Array(TaskSchema), total_entries: Type.Integer() });
-const DagQuery = queryObject({
-  ...pageQuery,
+const dagFilters = {
   dag_id_pattern: Type.Optional(Type.String({ description: "part of the id, in any case" })),
   dag_id_prefix_pattern: Type.Optional(Type.String()),
   exclude_stale: Type.Optional(Type.Boolean({ default: true })),
@@ -19,7 +18,8 @@ const DagQuery = queryObject({
   has_import_errors: Type.Optional(Type.Boolean()),
   tags: Type.Optional(Type.Array(Type.String())),
   tags_match_mode: Type.Optional(Type.Union([Type.Literal("any"), Type.Literal("all")])),
-});
+};
+export const DagQuery = queryObject({ ...pageQuery, ...dagFilters });
 
 export function dagRoutes(app: ApiServer, context: ApiContext): void {
   const { reads } = context;
@@ -28,16 +28,7 @@ export function dagRoutes(app: ApiServer, context: ApiContext): void {
     "/api/v2/dags",
     { schema: { tags, summary: "The DAGs that are loaded", querystring: DagQuery, response: { 200: DagCollectionSchema } } },
     async ({ query }) => {
-      const filter = {
-        dagIdPart: query.dag_id_pattern,
-        dagIdPrefix: query.dag_id_prefix_pattern,
-        excludeStale: query.exclude_stale ?? true,
-        isPaused: query.paused,
-        hasImportError: query.has_import_errors,
-        tags: query.tags,
-        tagsMatch: query.tags_match_mode ?? ("any" as const),
-      };
-      const { rows, total } = await reads.dags.list(filter, readPage(query, ["dag_id"]));
+      const { rows, total } = await reads.dags.list(readDagFilter(query), readPage(query, ["dag_id"]));
       return { dags: rows.map(toDag), total_entries: total };
     },
   );
@@ -47,6 +38,19 @@ export function dagRoutes(app: ApiServer, context: ApiContext): void {
     async ({ params }) => toDag(await getDag(reads, params.dag_id)),
   );
   dagDetailRoutes(app, context);
+}
+
+/** Airflow's `~` stands for every DAG. */
+export function readDagFilter(query: Static<typeof DagQuery>): DagFilter {
+  return {
+    dagIdPart: query.dag_id_pattern === "~" ? undefined : query.dag_id_pattern,
+    dagIdPrefix: query.dag_id_prefix_pattern,
+    excludeStale: query.exclude_stale ?? true,
+    isPaused: query.paused,
+    hasImportError: query.has_import_errors,
+    tags: query.tags,
+    tagsMatch: query.tags_match_mode ?? "any",
+  };
 }
 
 function dagDetailRoutes(app: ApiServer, { reads }: ApiContext): void {

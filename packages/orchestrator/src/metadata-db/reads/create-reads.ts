@@ -8,6 +8,7 @@ import { DagRunQueries } from "./dag-run-queries.ts";
 import { DagVersionQueries } from "./dag-version-queries.ts";
 import { DeadLetterQueries } from "./dead-letter-queries.ts";
 import { ImportErrorQueries } from "./import-error-queries.ts";
+import { QueuedEventQueries } from "./queued-event-queries.ts";
 import { TaskInstanceQueries } from "./task-instance-queries.ts";
 import { TaskLogQueries } from "./task-log-queries.ts";
 import { WatcherQueries } from "./watcher-queries.ts";
@@ -28,5 +29,6 @@ export function createReads(db: Kysely<Database>): Reads {
     importErrors: new ImportErrorQueries(db),
     deadLetters: new DeadLetterQueries(db),
     watchers,
+    queuedEvents: new QueuedEventQueries(db),
   };
 }
