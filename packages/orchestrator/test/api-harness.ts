@@ -99,6 +99,7 @@ export async function makeApi(t: TestContext, environment: Readonly<Record<strin
     testConnection: (connection) => testConnection(parts, connection),
     publish: (request) => publishMessages({ ...parts, connections: access.connections }, request),
     triggerHealth: () => [TRIGGER_HEALTH],
+    triggerLags: async () => new Map([[SEED.trigger, 42]]),
     version: "9.9.9",
     clock: systemClock,
     log,

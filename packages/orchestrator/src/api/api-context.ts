@@ -26,6 +26,8 @@ export interface ApiContext {
   readonly publish: (request: PublishRequest) => Promise<Published>;
   /** The triggers of this process, as they are now. */
   readonly triggerHealth: () => readonly TriggerHealth[];
+  /** Messages that wait in the broker, by trigger; those whose broker does not tell are left out. */
+  readonly triggerLags: () => Promise<ReadonlyMap<number, number>>;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;

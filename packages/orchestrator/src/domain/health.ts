@@ -2,6 +2,7 @@
 export interface TriggerHealth {
   readonly triggerId: number;
   readonly state: "connecting" | "streaming" | "reconnecting" | "paused" | "failing" | "stopped";
+  /** Why it does not run; null again once it does. Lost messages (POSITION_GAP) are shown on. */
   readonly lastError: string | null;
   readonly lastMessageAt: number | null;
   readonly reconnects: number;

@@ -43,6 +43,8 @@ export class TriggerRunner {
   #failures = 0;
   #isPaused = false;
   #health: TriggerHealth;
+  /** Lost messages stay lost: unlike other errors this one is shown on, also while the stream runs. */
+  #gapError: string | null = null;
 
   constructor(subscription: TriggerSubscription, options: TriggererOptions) {
     this.subscription = subscription;
@@ -61,6 +63,16 @@ export class TriggerRunner {
 
   health(): TriggerHealth {
     return this.#isPaused ? { ...this.#health, state: "paused" } : this.#health;
+  }
+
+  /** Messages that wait in the broker; null where its stream is not open or cannot tell. */
+  async lag(): Promise<number | null> {
+    try {
+      return (await this.#stream?.lag?.()) ?? null;
+    } catch (error) {
+      this.#log.debug("the lag could not be asked for", { error });
+      return null;
+    }
   }
 
   start(): void {
@@ -143,7 +155,8 @@ export class TriggerRunner {
       onState: (state, error) => this.#onState(state, error),
       onGap: (gap) => {
         const message = `${gap.actual - gap.expected} messages were removed from the broker before they were read`;
-        this.#update({ lastError: `POSITION_GAP: ${message}` });
+        this.#gapError = `POSITION_GAP: ${message}`;
+        this.#update({ lastError: this.#gapError });
         this.#log.error(message, { ...gap, expected: String(gap.expected), actual: String(gap.actual) });
       },
     };
@@ -185,7 +198,7 @@ export class TriggerRunner {
     this.#update({
       lastMessageAt: this.#options.clock.now(),
       messages: this.#health.messages + count,
-      ...(isRecovered ? { state: "streaming" } : {}),
+      ...(isRecovered ? { state: "streaming", lastError: this.#gapError } : {}),
     });
   }
 
@@ -194,7 +207,8 @@ export class TriggerRunner {
       if (this.#health.state !== "reconnecting") this.#update({ reconnects: this.#health.reconnects + 1 });
       this.#reportFailure(error ?? new Error("the connection was lost"), "reconnecting");
     }
-    if (state === "streaming" || (state === "connecting" && this.#failures === 0)) this.#update({ state });
+    if (state === "streaming") this.#update({ state, lastError: this.#gapError });
+    if (state === "connecting" && this.#failures === 0) this.#update({ state });
     if (state === "streaming") this.#log.info("streaming");
   }
 

@@ -158,7 +158,9 @@ test("an ingest that fails is given the same messages again, and shown meanwhile
   await eventually(() => assert.equal(sink.store.stored.length, 20));
   assert.deepEqual(sink.store.values, numbered(20));
   await eventually(async () => assert.deepEqual(await server.count(queue), { visible: 0, inFlight: 0 }));
-  assert.equal(healthOf(triggerer, 1).state, "streaming");
+  const { state, lastError } = healthOf(triggerer, 1);
+  assert.deepEqual([state, lastError], ["streaming", null], "an error that is over is not shown on");
+  assert.deepEqual(await triggerer.lags(), new Map(), "SQS does not tell without a further permission");
 });
 
 test("without room a stream is paused, and its messages wait in the broker", async (t) => {
@@ -351,4 +353,5 @@ test("Kafka: stopped and started again, every message is stored once and none tw
   await eventually(() => assert.equal(sink.store.stored.length, 5_000));
   assert.equal(new Set(sink.store.values).size, 5_000);
   assert.equal(sink.store.duplicates, 0);
+  await eventually(async () => assert.deepEqual(await second.lags(), new Map([[1, 0]])));
 });

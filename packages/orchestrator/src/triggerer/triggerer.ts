@@ -4,6 +4,8 @@ import type { Service } from "../domain/service.ts";
 import { TriggerRunner, type TriggererOptions } from "./trigger-runner.ts";
 
 const DEFAULT_STOP_MS = 30_000;
+/** A broker that does not tell its lag within it is not waited for. */
+const LAG_LIMIT_MS = 2_000;
 
 /** Keeps the triggers of all watchers open: one stream for each distinct trigger. */
 export class Triggerer implements Service {
@@ -49,6 +51,16 @@ export class Triggerer implements Service {
 
   health(): readonly TriggerHealth[] {
     return [...this.#runners.values()].map((runner) => runner.health());
+  }
+
+  /** Messages that wait in the broker, by trigger; those whose broker does not tell are left out. */
+  async lags(): Promise<ReadonlyMap<number, number>> {
+    const late = Promise.withResolvers<null>();
+    const cancel = this.#options.clock.after(LAG_LIMIT_MS, () => late.resolve(null));
+    const asked = [...this.#runners].map(async ([id, runner]) => [id, await Promise.race([runner.lag(), late.promise])] as const);
+    const answers = await Promise.all(asked);
+    cancel();
+    return new Map(answers.flatMap(([id, lag]) => (lag === null ? [] : [[id, lag] as const])));
   }
 
   /** Stops pulling, finishes what was pulled, closes the streams: redelivery is not needed. */

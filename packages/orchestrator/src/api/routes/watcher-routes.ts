@@ -3,15 +3,18 @@ import type { TriggerHealth } from "../../domain/health.ts";
 import type { IngestCountRead, WatcherRead } from "../../domain/reads.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
 import { toInstant, toNullableInstant } from "../resources/instant.ts";
-import { AnyObject, Instant, nullable, NullableInstant, NullableText } from "../resources/nullable.ts";
+import { AnyObject, Instant, nullable, NullableInstant, NullableInteger, NullableText } from "../resources/nullable.ts";
 import { queryObject } from "./query.ts";
 
 const Health = Type.Object({
   state: Type.String(),
+  /** null again once it runs; that messages were lost (POSITION_GAP) is shown on. */
   last_error: NullableText,
   last_message_at: NullableInstant,
   reconnects: Type.Integer(),
   messages: Type.Integer(),
+  /** Messages that wait in the broker; null where it does not tell. */
+  lag: NullableInteger,
 });
 const DayCount = Type.Object({ last_24_hours: Type.Integer(), newest: NullableText });
 const Watcher = Type.Object({
@@ -39,7 +42,7 @@ const DAY_MS = 86_400_000;
 const WatcherCollection = Type.Object({ watchers: Type.Array(Watcher), total_entries: Type.Integer() });
 const WatcherQuery = queryObject({ asset_id: Type.Optional(Type.Integer()) });
 
-export function watcherRoutes(app: ApiServer, { reads, triggerHealth, clock }: ApiContext): void {
+export function watcherRoutes(app: ApiServer, { reads, triggerHealth, triggerLags, clock }: ApiContext): void {
   const schema = {
     tags: ["Watcher"],
     summary: "The asset watchers and how they are",
@@ -48,15 +51,16 @@ export function watcherRoutes(app: ApiServer, { reads, triggerHealth, clock }: A
   };
   app.get("/api/v2/watchers", { schema }, async ({ query }) => {
     const health = new Map(triggerHealth().map((trigger) => [trigger.triggerId, trigger]));
+    const lags = await triggerLags();
     const counts = await reads.watchers.counts(clock.now() - DAY_MS);
     const loaded = (await reads.watchers.list()).filter((watcher) => !watcher.isStale);
     const wanted = loaded.filter((watcher) => query.asset_id === undefined || watcher.assetId === query.asset_id);
-    const watchers = wanted.map((watcher) => toWatcher(watcher, counts, health.get(watcher.triggerId)));
+    const watchers = wanted.map((watcher) => toWatcher(watcher, counts, toHealth(health.get(watcher.triggerId), lags)));
     return { watchers, total_entries: watchers.length };
   });
 }
 
-function toWatcher(watcher: WatcherRead, counts: readonly IngestCountRead[], health?: TriggerHealth): Static<typeof Watcher> {
+function toWatcher(watcher: WatcherRead, counts: readonly IngestCountRead[], health: Static<typeof Health> | null): Static<typeof Watcher> {
   const countOf = (reason: IngestCountRead["reason"]): Static<typeof DayCount> => {
     const found = counts.find((count) => count.triggerId === watcher.triggerId && count.reason === reason);
     return { last_24_hours: found?.count ?? 0, newest: found?.sample ?? null };
@@ -73,12 +77,15 @@ function toWatcher(watcher: WatcherRead, counts: readonly IngestCountRead[], hea
     unwrap: [...watcher.unwrap],
     payload: watcher.payload,
     created_at: toInstant(watcher.createdAt),
-    health: health === undefined ? null : toHealth(health),
+    health,
     duplicates: countOf("duplicate"),
     ignored: countOf("ignored"),
   };
 }
 
-function toHealth({ state, lastError, lastMessageAt, reconnects, messages }: TriggerHealth): Static<typeof Health> {
-  return { state, last_error: lastError, last_message_at: toNullableInstant(lastMessageAt), reconnects, messages };
+function toHealth(health: TriggerHealth | undefined, lags: ReadonlyMap<number, number>): Static<typeof Health> | null {
+  if (health === undefined) return null;
+  const { triggerId, state, lastError, lastMessageAt, reconnects, messages } = health;
+  const lag = lags.get(triggerId) ?? null;
+  return { state, last_error: lastError, last_message_at: toNullableInstant(lastMessageAt), reconnects, messages, lag };
 }

@@ -1,3 +1,4 @@
+import type { ApiContext } from "../../api/api-context.ts";
 import { createApi, type Api } from "../../api/create-api.ts";
 import { issueToken } from "../../api/auth/api-token.ts";
 import { ADMIN_NAME, ensureAdmin } from "../../api/auth/ensure-admin.ts";
@@ -93,8 +94,7 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
     version,
     ...(onRunEnd && { onRunEnd }),
   });
-  const triggerHealth = (): ReturnType<typeof engine.triggerer.health> => engine.triggerer.health();
-  const api = await createApi({ reads, engine, accounts, triggerHealth, version, ...outsideParts(access, catalog, log) });
+  const api = await createApi({ reads, engine, accounts, version, ...triggerParts(engine), ...outsideParts(access, catalog, log) });
   // The address first: a health check sees 503 until runs can start, and a port in use is told before anything is stored.
   await api.start(config.host, config.port);
   let stopAt = clock.monotonic();
@@ -112,6 +112,11 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
     await stopped;
   };
   return { address: api.address, engine, reads, stop };
+}
+
+/** What the API asks of the triggerer. */
+function triggerParts({ triggerer }: Engine): Pick<ApiContext, "triggerHealth" | "triggerLags"> {
+  return { triggerHealth: () => triggerer.health(), triggerLags: () => triggerer.lags() };
 }
 
 /** What the API needs to reach other systems itself. */
