@@ -3,7 +3,7 @@ import type { Cel } from "./cel.ts";
 import type { Dag } from "./dag.ts";
 import type { Duration } from "./duration.ts";
 import type { EventOf, EventSource, RawPayloadOf } from "./event-source.ts";
-import type { Json } from "./json-result.ts";
+import type { JsonResult } from "./json-result.ts";
 import type { Schema } from "./schema.ts";
 import type { Branch, Needs, TaskOptions, TaskRef, TriggerRule } from "./task.ts";
 import type { Logger, TaskContext } from "./task-context.ts";
@@ -61,11 +61,11 @@ export interface DagBuilder<In, Params> {
    * A task: its id, and the function that runs for each try. What it returns must be JSON, and is the task's result.
    * @throws {DefinitionError} where the id is taken, a need is another DAG's, or an option is wrong
    */
-  task<R>(id: string, run: (context: TaskContext<In, Params, {}, never>) => Awaitable<Json<R>>): TaskRef<R>;
+  task<R>(id: string, run: (context: TaskContext<In, Params, {}, never>) => JsonResult<R>): TaskRef<R>;
   task<R, N extends Needs = {}, O extends Asset = never, Rule extends TriggerRule = "all_success">(
     id: string,
     options: TaskOptions<N, O, Rule>,
-    run: (context: TaskContext<In, Params, N, O, Rule>) => Awaitable<Json<R>>,
+    run: (context: TaskContext<In, Params, N, O, Rule>) => JsonResult<R>,
   ): TaskRef<R>;
 
   /** One call of the function serves many task instances; the n-th value returned is the n-th one's. */

@@ -1,5 +1,14 @@
-/** `R` where JSON keeps such a value as it is, otherwise a type whose name says what JSON would change. */
-export type Json<R> = 0 extends 1 & R ? R : [NotJson<R>] extends [never] ? R : { "this result is not JSON, it contains": NotJson<R> };
+import type { Awaitable } from "./dag-builder.ts";
+
+/**
+ * What a task function returns: an `R`, or a promise of one, where JSON keeps it as it is; otherwise a type whose name says what
+ * JSON would change. The promise is inside the condition: a union of conditions would take an `R` of several types apart.
+ */
+export type JsonResult<R> = 0 extends 1 & R
+  ? Awaitable<R>
+  : [NotJson<R>] extends [never]
+    ? Awaitable<R>
+    : Awaitable<{ "this result is not JSON, it contains": NotJson<R> }>;
 
 type JsonLeaf = string | number | boolean | null | undefined | void;
 type NoJson =

@@ -164,8 +164,10 @@ defineDag("json", { schedule: null }, (dag) => {
   dag.task("nothing", () => {});
   dag.task("unknown", (): unknown => 1);
   const f = dag.task("union", async () => (Math.random() > 0.5 ? { ok: true as const, n: 1 } : { ok: false as const }));
-  dag.task("narrow", { needs: { f } }, ({ f }) => {
+  const g = dag.task("union_at_once", () => (Math.random() > 0.5 ? { ok: true as const, n: 1 } : "none"));
+  dag.task("narrow", { needs: { f, g } }, ({ f, g }) => {
     if (f.ok) same<typeof f.n, number>(true);
+    same<typeof g, { ok: true; n: number } | "none">(true);
   });
 });
 
