@@ -94,6 +94,16 @@ test("the whole examples folder loads, so no two examples collide", async (t) =>
   const { dags } = await server.get<{ dags: { dag_id: string }[] }>("/dags");
   assert.deepEqual(
     dags.map(({ dag_id: id }) => id),
-    ["hello_kafka", "hello_sqs", "inference_kafka", "inference_sqs", "iot_alert_kafka", "iot_alert_sqs", "load_sales", "summarize_sales"],
+    [
+      "genai",
+      "hello_kafka",
+      "hello_sqs",
+      "inference_kafka",
+      "inference_sqs",
+      "iot_alert_kafka",
+      "iot_alert_sqs",
+      "load_sales",
+      "summarize_sales",
+    ],
   );
 });
