@@ -80,12 +80,12 @@ test("a task without a row is scheduled when what it needs succeeded, else witho
 });
 
 test("earlier tries, the returned value and the log of each try can be read", async (t) => {
-  const { dagRuns, taskInstances, taskLogs } = await openSeeded(t);
+  const { dagRuns, taskInstances, taskLogs, xcoms } = await openSeeded(t);
   const runs = await dagRuns.findMany([SEED.hotRun, SEED.failedRun]);
   const [hot] = await taskInstances.listOfRun(runs.get(SEED.hotRun)!);
   const [failed, skipped] = await taskInstances.listOfRun(runs.get(SEED.failedRun)!);
-  assert.deepEqual(await taskInstances.returnValue(hot!), { value: 0.95 });
-  assert.equal(await taskInstances.returnValue(skipped!), null);
+  assert.deepEqual(await xcoms.value(hot!, "return_value"), { value: 0.95 });
+  assert.equal(await xcoms.value(skipped!, "return_value"), null);
   assert.equal(failed?.error?.message, "no model");
   const tries = await taskInstances.earlierTries(failed);
   assert.deepEqual(

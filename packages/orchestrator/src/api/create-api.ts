@@ -23,6 +23,7 @@ import { taskInstanceRoutes } from "./routes/task-instance-routes.ts";
 import { taskLogRoutes } from "./routes/task-log-routes.ts";
 import { variableRoutes } from "./routes/variable-routes.ts";
 import { watcherRoutes } from "./routes/watcher-routes.ts";
+import { xcomRoutes } from "./routes/xcom-routes.ts";
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 // Airflow allows run ids of 250 characters.
@@ -96,6 +97,7 @@ function addRoutes(app: ApiServer, context: ApiContext): void {
   dagRunRoutes(app, context);
   taskInstanceRoutes(app, context);
   taskLogRoutes(app, context);
+  xcomRoutes(app, context);
   assetRoutes(app, context);
   assetEventRoutes(app, context);
   queuedEventRoutes(app, context);

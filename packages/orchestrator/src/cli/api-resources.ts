@@ -33,7 +33,13 @@ export interface WatcherBody {
   readonly kind: string;
   readonly connection_id: string;
   readonly params: Readonly<Record<string, unknown>>;
-  readonly health: { readonly state: string; readonly last_error: string | null; readonly messages: number } | null;
+  readonly health: {
+    readonly state: string;
+    readonly last_error: string | null;
+    readonly last_message_at: string | null;
+    readonly messages: number;
+    readonly lag: number | null;
+  } | null;
 }
 
 export interface ImportErrorBody {

@@ -1,8 +1,10 @@
 import { Command } from "commander";
 import type { Environment } from "../config/config.ts";
+import { assetsCommand } from "./commands/assets-command.ts";
 import { completionCommand } from "./commands/completion-command.ts";
 import { connectionsCommand } from "./commands/connections-command.ts";
 import { dagsCommand } from "./commands/dags-command.ts";
+import { deadLettersCommand } from "./commands/dead-letters-command.ts";
 import { eventsCommand } from "./commands/events-command.ts";
 import { initCommand } from "./commands/init-command.ts";
 import { publishCommand } from "./commands/publish-command.ts";
@@ -10,6 +12,8 @@ import { runsCommand } from "./commands/runs-command.ts";
 import { standaloneCommand } from "./commands/standalone-command.ts";
 import { tasksCommand } from "./commands/tasks-command.ts";
 import { variablesCommand } from "./commands/variables-command.ts";
+import { watchersCommand } from "./commands/watchers-command.ts";
+import { xcomsCommand } from "./commands/xcoms-command.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { readVersion } from "./read-version.ts";
 
@@ -43,6 +47,10 @@ Exit codes: 0 it worked, 1 it failed, 2 the command line or a setting is not und
   program.addCommand(runsCommand(context));
   program.addCommand(tasksCommand(context));
   program.addCommand(eventsCommand(context));
+  program.addCommand(assetsCommand(context));
+  program.addCommand(watchersCommand(context));
+  program.addCommand(deadLettersCommand(context));
+  program.addCommand(xcomsCommand(context));
   program.addCommand(connectionsCommand(context));
   program.addCommand(variablesCommand(context));
   program.addCommand(publishCommand(context));

@@ -1,6 +1,7 @@
 import type { DagSnapshot, EnvelopeName, JsonSchema, TaskSnapshot } from "./dag-snapshot.ts";
 import type { DecisionName } from "./decision.ts";
 import type { QueuedEventReads } from "./queued-event-reads.ts";
+import type { XcomReads } from "./xcom-reads.ts";
 import type { DagRunState, RunType, TaskInstanceState } from "./states.ts";
 
 /** What people and programs may look up. Answers come from a connection of their own and never hold up the writer. */
@@ -15,6 +16,7 @@ export interface Reads {
   readonly deadLetters: DeadLetterReads;
   readonly watchers: WatcherReads;
   readonly queuedEvents: QueuedEventReads;
+  readonly xcoms: XcomReads;
 }
 
 export interface PageRequest {
@@ -181,8 +183,6 @@ export interface TaskInstanceReads {
    */
   walk(filter: TaskInstanceFilter, page: Pick<PageRequest, "limit" | "order">): Promise<TaskInstanceWalk>;
   earlierTries(instance: TaskInstanceRead): Promise<readonly TaskTryRead[]>;
-  /** What the task returned; null where it returned nothing. */
-  returnValue(instance: TaskInstanceRead): Promise<{ readonly value: unknown } | null>;
 }
 
 export interface TaskLogRequest {
@@ -391,4 +391,5 @@ export interface DeadLetterReads {
     filter: { readonly assetId?: number | undefined; readonly created?: TimeRange | undefined },
     page: PageRequest,
   ): Promise<Page<DeadLetterRead>>;
+  find(id: number): Promise<DeadLetterRead | null>;
 }

@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { MillraceError } from "../../domain/errors.ts";
 import type { DeadLetterRead } from "../../domain/reads.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
 import { toInstant } from "../resources/instant.ts";
@@ -38,6 +39,19 @@ export function deadLetterRoutes(app: ApiServer, { reads }: ApiContext): void {
     const filter = { assetId: query.asset_id, created: readTimeRange(query, "timestamp") };
     const { rows, total } = await reads.deadLetters.list(filter, readPage(query, ["timestamp", "id"]));
     return { dead_letters: rows.map(toDeadLetter), total_entries: total };
+  });
+  const one = {
+    tags: ["Dead Letter"],
+    summary: "One of them",
+    params: Type.Object({ dead_letter_id: Type.Integer() }),
+    response: { 200: DeadLetter },
+  };
+  app.get("/api/v2/deadLetters/:dead_letter_id", { schema: one }, async ({ params }) => {
+    const letter = await reads.deadLetters.find(params.dead_letter_id);
+    if (letter !== null) return toDeadLetter(letter);
+    throw new MillraceError("NOT_FOUND", `there is no dead letter with id ${params.dead_letter_id}`, {
+      hint: "`millrace dead-letters list` shows the newest",
+    });
   });
 }
 

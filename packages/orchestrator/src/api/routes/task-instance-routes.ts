@@ -3,8 +3,6 @@ import { MillraceError } from "../../domain/errors.ts";
 import type { PageRequest, TaskInstanceFilter, TaskInstanceRead } from "../../domain/reads.ts";
 import { TASK_INSTANCE_STATE_CODES, type TaskInstanceState } from "../../domain/states.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
-import { toInstant, toNullableInstant } from "../resources/instant.ts";
-import { Instant, NullableInstant } from "../resources/nullable.ts";
 import {
   TaskInstanceCollectionSchema,
   TaskInstanceSchema,
@@ -32,20 +30,6 @@ const ListQuery = queryObject({
 });
 type ListQuery = Static<typeof ListQuery>;
 
-const Xcom = Type.Object({
-  key: Type.String(),
-  timestamp: Instant,
-  logical_date: NullableInstant,
-  map_index: Type.Integer(),
-  task_id: Type.String(),
-  dag_id: Type.String(),
-  run_id: Type.String(),
-  dag_display_name: Type.String(),
-  task_display_name: Type.String(),
-  run_after: Instant,
-  value: Type.Unknown(),
-});
-
 export function taskInstanceRoutes(app: ApiServer, context: ApiContext): void {
   const schema = {
     tags: ["Task Instance"],
@@ -60,7 +44,6 @@ export function taskInstanceRoutes(app: ApiServer, context: ApiContext): void {
     return listOfRun(context, params, query, page);
   });
   oneTaskInstanceRoutes(app, context);
-  xcomRoutes(app, context);
 }
 
 const NO_CURSORS = { total_entries_limit: null, next_cursor: null, previous_cursor: null };
@@ -117,41 +100,4 @@ function oneTaskInstanceRoutes(app: ApiServer, { reads }: ApiContext): void {
     const all = instance.tryNumber === 0 ? earlier : [...earlier, instance];
     return { task_instances: all.map((attempt) => toTaskTry(instance, attempt)), total_entries: all.length };
   });
-}
-
-function xcomRoutes(app: ApiServer, { reads }: ApiContext): void {
-  const schema = {
-    tags: ["XCom"],
-    summary: "What a task returned (`return_value` is the only key)",
-    params: Type.Object({ ...TaskPath.properties, xcom_key: Type.String() }),
-    querystring: queryObject({ map_index: MapIndex, deserialize: Type.Optional(Type.Boolean()), stringify: Type.Optional(Type.Boolean()) }),
-    response: { 200: Xcom },
-  };
-  app.get(`${RUN_PATH}/taskInstances/:task_id/xcomEntries/:xcom_key`, { schema }, async ({ params, query }) => {
-    const instance = await getTaskInstance(reads, params, query.map_index);
-    const found = params.xcom_key === "return_value" ? await reads.taskInstances.returnValue(instance) : null;
-    if (found === null) {
-      const problem = `task '${params.task_id}' of run '${params.dag_run_id}' has no xcom '${params.xcom_key}'`;
-      throw new MillraceError("NOT_FOUND", problem, {
-        hint: "a task that returned a value has one under 'return_value' once it succeeded",
-      });
-    }
-    return toXcom(instance, params.xcom_key, query.stringify === true ? JSON.stringify(found.value) : found.value);
-  });
-}
-
-function toXcom({ run, task, mapIndex, endedAt }: TaskInstanceRead, key: string, value: unknown): Static<typeof Xcom> {
-  return {
-    key,
-    timestamp: toInstant(endedAt ?? run.createdAt),
-    logical_date: toNullableInstant(run.logicalDate),
-    map_index: mapIndex,
-    task_id: task.id,
-    dag_id: run.dagId,
-    run_id: run.dagRunId,
-    dag_display_name: run.dagId,
-    task_display_name: task.id,
-    run_after: toInstant(run.createdAt),
-    value,
-  };
 }

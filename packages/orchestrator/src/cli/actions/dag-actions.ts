@@ -5,16 +5,18 @@ import { describeImportError } from "../output/describe-import-error.ts";
 import { formatInstant } from "../output/format-value.ts";
 import { formatFields, formatTable, print } from "../output/print.ts";
 import { apiPath, openClient } from "./open-client.ts";
+import { describeWatchers } from "./watcher-actions.ts";
 
 interface ListOptions extends ClientOptions {
   readonly tag?: string;
   readonly all?: boolean;
+  readonly paused?: boolean;
 }
 
 const MAX_ROWS = 1_000;
 
 export async function listDags(context: CommandContext, options: ListOptions): Promise<void> {
-  const query = { limit: MAX_ROWS, tags: options.tag, exclude_stale: options.all !== true };
+  const query = { limit: MAX_ROWS, tags: options.tag, exclude_stale: options.all !== true, paused: options.paused };
   const { dags } = await openClient(context, options).get<{ dags: DagBody[] }>("/dags", query);
   const columns = [
     { title: "DAG", cell: (dag: DagBody) => dag.dag_id },
@@ -23,11 +25,12 @@ export async function listDags(context: CommandContext, options: ListOptions): P
     { title: "FILE", cell: (dag: DagBody) => dag.relative_fileloc ?? dag.fileloc },
     { title: "TAGS", cell: (dag: DagBody) => dag.tags.map(({ name }) => name).join(" ") },
   ];
-  const none =
-    options.tag === undefined
-      ? "no DAGs are loaded; `millrace dags errors` shows the files that do not load"
-      : `no DAG has the tag '${options.tag}'`;
-  print(options.output, dags, () => formatTable(dags, columns, none));
+  print(options.output, dags, () => formatTable(dags, columns, sayNone(options)));
+}
+
+function sayNone({ tag, paused }: ListOptions): string {
+  if (tag !== undefined) return `no DAG has the tag '${tag}'`;
+  return paused === true ? "no DAG is paused" : "no DAGs are loaded; `millrace dags errors` shows the files that do not load";
 }
 
 function describeDagState(dag: DagBody): string {
@@ -80,20 +83,6 @@ function describeTasks(tasks: readonly TaskBody[]): string {
     { title: "RETRIES", cell: (task: TaskBody) => String(task.retries) },
   ];
   return formatTable(tasks, columns, "no tasks");
-}
-
-function describeWatchers(watchers: readonly WatcherBody[]): string {
-  const columns = [
-    { title: "WATCHER", cell: ({ asset_name, name }: WatcherBody) => `${asset_name}.${name}` },
-    { title: "TRIGGER", cell: ({ kind, params }: WatcherBody) => `${kind} ${JSON.stringify(params)}` },
-    { title: "CONNECTION", cell: ({ connection_id }: WatcherBody) => connection_id },
-    { title: "STATE", cell: ({ health }: WatcherBody) => health?.state ?? "not open" },
-    { title: "MESSAGES", cell: ({ health }: WatcherBody) => String(health?.messages ?? 0) },
-  ];
-  const errors = watchers.flatMap(({ asset_name, name, health }) =>
-    health?.last_error ? [`last error of ${asset_name}.${name}: ${health.last_error}`] : [],
-  );
-  return [formatTable(watchers, columns, "no watchers"), ...errors].join("\n");
 }
 
 export async function listImportErrors(context: CommandContext, options: ClientOptions): Promise<void> {

@@ -1,4 +1,3 @@
-import { didYouMean } from "../../domain/did-you-mean.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { ApiClient } from "../api-client.ts";
 import type { AssetEventBody, DecisionBody } from "../api-resources.ts";
@@ -7,6 +6,7 @@ import type { CommandContext } from "../create-program.ts";
 import { describeCause, describeDecision, describeSource } from "../output/describe-event.ts";
 import { formatInstant, previewJson } from "../output/format-value.ts";
 import { formatFields, formatTable, print } from "../output/print.ts";
+import { findAsset } from "./find-asset.ts";
 import { apiPath, openClient, parseLimit } from "./open-client.ts";
 
 interface ListOptions extends ClientOptions {
@@ -18,7 +18,7 @@ const PREVIEW_IN_LIST = 60;
 
 export async function listEvents(context: CommandContext, options: ListOptions): Promise<void> {
   const client = openClient(context, options);
-  const assetId = options.asset === undefined ? undefined : await findAsset(client, options.asset);
+  const assetId = options.asset === undefined ? undefined : (await findAsset(client, options.asset)).id;
   const query = { limit: parseLimit(options.limit), order_by: "-timestamp", asset_id: assetId };
   const { asset_events: events } = await client.get<{ asset_events: AssetEventBody[] }>("/assets/events", query);
   const columns = [
@@ -30,15 +30,6 @@ export async function listEvents(context: CommandContext, options: ListOptions):
     { title: "CAUSE", cell: describeSource },
   ];
   print(options.output, events, () => formatTable(events, columns, "no events"));
-}
-
-async function findAsset(client: ApiClient, name: string): Promise<number> {
-  const find = async (pattern?: string): Promise<readonly { id: number; name: string }[]> =>
-    (await client.get<{ assets: { id: number; name: string }[] }>("/assets", { name_pattern: pattern, limit: 1000 })).assets;
-  const asset = (await find(name)).find((candidate) => candidate.name === name);
-  if (asset !== undefined) return asset.id;
-  const names = (await find()).map((candidate) => candidate.name);
-  throw new MillraceError("ASSET_NOT_FOUND", `no asset '${name}' is loaded`, didYouMean(name, names));
 }
 
 export async function explainEvent(context: CommandContext, id: string, options: ClientOptions): Promise<void> {

@@ -8,6 +8,8 @@ export function dagsCommand(context: CommandContext): Command {
     .addCommand(listCommand(context))
     .addCommand(showCommand(context))
     .addCommand(errorsCommand(context))
+    .addCommand(pauseCommand(context))
+    .addCommand(unpauseCommand(context))
     .addCommand(triggerCommand(context))
     .addCommand(testCommand(context));
 }
@@ -15,6 +17,7 @@ export function dagsCommand(context: CommandContext): Command {
 function listCommand(context: CommandContext): Command {
   return clientCommand("list", "the DAGs that are loaded", ["millrace dags list", "millrace dags list --tag iot -o json"])
     .option("--tag <tag>", "only DAGs with this tag")
+    .option("--paused", "only DAGs that are paused")
     .option("--all", "also DAGs whose file is gone")
     .action(async (options) => (await import("../actions/dag-actions.ts")).listDags(context, options));
 }
@@ -32,6 +35,22 @@ function errorsCommand(context: CommandContext): Command {
     "millrace dags errors",
     "millrace dags errors -o json",
   ]).action(async (options) => (await import("../actions/dag-actions.ts")).listImportErrors(context, options));
+}
+
+function pauseCommand(context: CommandContext): Command {
+  return clientCommand("pause", "starts no more runs of these DAGs; their events are held", ["millrace dags pause evaluate_reading"])
+    .argument("<dags...>", "ids of the DAGs")
+    .action(async (dags, options) => (await import("../actions/pause-actions.ts")).pauseDags(context, dags, options));
+}
+
+function unpauseCommand(context: CommandContext): Command {
+  return clientCommand("unpause", "starts runs of these DAGs again, first for the events that were held", [
+    "millrace dags unpause evaluate_reading",
+    "millrace dags unpause evaluate_reading load_day --drop",
+  ])
+    .argument("<dags...>", "ids of the DAGs")
+    .option("--drop", "the events that were held start nothing")
+    .action(async (dags, options) => (await import("../actions/pause-actions.ts")).unpauseDags(context, dags, options));
 }
 
 function triggerCommand(context: CommandContext): Command {

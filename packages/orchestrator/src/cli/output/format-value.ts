@@ -22,3 +22,8 @@ export function previewJson(value: unknown, max: number): string {
 export function formatCount(count: number, name: string): string {
   return `${count} ${name}${count === 1 ? "" : "s"}`;
 }
+
+/** Text of others, for a terminal: control characters, which could move its cursor or worse, are written out. Line breaks and tabs stay. */
+export function printable(text: string): string {
+  return text.replaceAll(/[^\P{C}\n\t]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+}

@@ -12,6 +12,7 @@ import { QueuedEventQueries } from "./queued-event-queries.ts";
 import { TaskInstanceQueries } from "./task-instance-queries.ts";
 import { TaskLogQueries } from "./task-log-queries.ts";
 import { WatcherQueries } from "./watcher-queries.ts";
+import { XcomQueries } from "./xcom-queries.ts";
 
 /** The reads over any Kysely of a metadata DB. */
 export function createReads(db: Kysely<Database>): Reads {
@@ -29,6 +30,7 @@ export function createReads(db: Kysely<Database>): Reads {
     importErrors: new ImportErrorQueries(db),
     deadLetters: new DeadLetterQueries(db),
     watchers,
+    xcoms: new XcomQueries(db),
     queuedEvents: new QueuedEventQueries(db),
   };
 }

@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import type { Kysely, SelectQueryBuilder } from "kysely";
 import type { DeadLetterRead, DeadLetterReads, Page, PageRequest, TimeRange } from "../../domain/reads.ts";
 import type { Database, DeadLetterTable } from "../../domain/tables.ts";
 import { findIdRange } from "./id-range.ts";
@@ -20,11 +20,7 @@ export class DeadLetterQueries implements DeadLetterReads {
   async list(filter: DeadLetterFilter, page: PageRequest): Promise<Page<DeadLetterRead>> {
     const matching = await this.#select(filter);
     const [rows, { total }] = await Promise.all([
-      matching
-        .leftJoin("asset", "asset.id", "dead_letter.asset_id")
-        .leftJoin("source", "source.id", "dead_letter.source_id")
-        .selectAll("dead_letter")
-        .select(["asset.name as asset", "source.name as source"])
+      withNames(matching)
         .orderBy("dead_letter.id", page.order === "descending" ? "desc" : "asc")
         .limit(page.limit)
         .offset(page.offset)
@@ -32,6 +28,11 @@ export class DeadLetterQueries implements DeadLetterReads {
       matching.select(({ fn }) => fn.countAll<number>().as("total")).executeTakeFirstOrThrow(),
     ]);
     return { rows: rows.map(toDeadLetter), total };
+  }
+
+  async find(id: number): Promise<DeadLetterRead | null> {
+    const row = await withNames(this.#db.selectFrom("dead_letter").where("dead_letter.id", "=", id)).executeTakeFirst();
+    return row === undefined ? null : toDeadLetter(row);
   }
 
   async #select({ assetId, created }: DeadLetterFilter) {
@@ -42,6 +43,14 @@ export class DeadLetterQueries implements DeadLetterReads {
     if (created?.before !== undefined) query = query.where("dead_letter.created_at", "<", created.before);
     return query;
   }
+}
+
+function withNames(query: SelectQueryBuilder<Database, "dead_letter", {}>) {
+  return query
+    .leftJoin("asset", "asset.id", "dead_letter.asset_id")
+    .leftJoin("source", "source.id", "dead_letter.source_id")
+    .selectAll("dead_letter")
+    .select(["asset.name as asset", "source.name as source"]);
 }
 
 function toDeadLetter(row: Row): DeadLetterRead {

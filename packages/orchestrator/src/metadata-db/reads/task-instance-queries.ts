@@ -78,17 +78,6 @@ export class TaskInstanceQueries implements TaskInstanceReads {
     }));
   }
 
-  async returnValue({ run, taskIndex, mapIndex }: TaskInstanceRead): Promise<{ readonly value: unknown } | null> {
-    const row = await this.#db
-      .selectFrom("task_instance")
-      .select("value")
-      .where("run_id", "=", run.id)
-      .where("task_index", "=", taskIndex)
-      .where("map_index", "=", mapIndex)
-      .executeTakeFirst();
-    return row?.value === undefined || row.value === null ? null : { value: decodeJson(row.value) };
-  }
-
   async #ofRuns(runs: readonly DagRunRead[]): Promise<readonly TaskInstanceRead[]> {
     if (runs.length === 0) return [];
     const ids = runs.map((run) => run.id);

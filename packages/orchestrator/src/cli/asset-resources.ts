@@ -1,0 +1,51 @@
+/** What the commands read of the API's answers about assets, dead letters and xcoms. */
+
+interface AssetUse {
+  readonly dag_id: string;
+  readonly task_id?: string;
+}
+
+export interface AssetBody {
+  readonly id: number;
+  readonly name: string;
+  readonly uri: string;
+  readonly group: string;
+  readonly description: string | null;
+  readonly extra: Readonly<Record<string, unknown>> | null;
+  readonly schema: Readonly<Record<string, unknown>> | null;
+  readonly scheduled_dags: readonly AssetUse[];
+  readonly producing_tasks: readonly AssetUse[];
+  readonly consuming_tasks: readonly AssetUse[];
+  readonly watchers: readonly { readonly name: string }[];
+  readonly last_asset_event: { readonly id: number | null; readonly timestamp: string | null } | null;
+}
+
+export interface QueuedEventBody {
+  readonly dag_id: string;
+  readonly asset_id: number;
+  readonly created_at: string;
+  readonly count: number;
+}
+
+export interface DeadLetterBody {
+  readonly id: number;
+  readonly asset_name: string | null;
+  readonly source: string | null;
+  readonly partition: string | null;
+  readonly offset: number | null;
+  readonly message_id: string | null;
+  readonly value: string | null;
+  readonly value_encoding: string;
+  readonly key: string | null;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly reason_code: string;
+  readonly reason: string;
+  readonly timestamp: string;
+}
+
+export interface XcomBody {
+  readonly key: string;
+  readonly task_id: string;
+  readonly map_index: number;
+  readonly timestamp: string;
+}
