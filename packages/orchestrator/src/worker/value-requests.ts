@@ -22,6 +22,7 @@ export class ValueRequests {
   get(ref: TryRef, what: "connection" | "variable", id: string): Promise<unknown> {
     // Of the author's lines only this one is known: the answer comes from the socket.
     const site = new Error();
+    if (typeof id !== "string") return Promise.reject(errorAt(site, `${what}: expected its name as a string, got ${typeof id}`));
     return new Promise((resolve, reject) => {
       const request = this.#next++;
       this.#open.set(request, { resolve, reject, site });
