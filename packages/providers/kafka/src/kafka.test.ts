@@ -191,6 +191,23 @@ test("topics that change while they are read", { skip, concurrency: true }, asyn
   ]);
 });
 
+test("triggers with different topics in one group each get their own", { skip }, async (t) => {
+  const { client } = await sharedKafka();
+  const group = newGroup();
+  const stores = [new MessageStore(), new MessageStore(), new MessageStore()];
+  const topics = await Promise.all(stores.map((_, index) => client.createTopic({ partitions: 1 + index })));
+  for (const [index, store] of stores.entries()) {
+    void store.drain(await open(t, { store, group, params: { topics: [topics[index]!], from: "earliest" } }));
+  }
+  for (const topic of topics) await client.produce(topic, [{ value: topic, partition: 0 }]);
+  await eventually(() =>
+    assert.deepEqual(
+      stores.map(({ values }) => values),
+      topics.map((topic) => [topic]),
+    ),
+  );
+});
+
 test("an opening that is given up at any moment leaves no member, no timer and no error behind", { skip }, async () => {
   const kafka = await sharedKafka();
   const [topic, group] = [await kafka.client.createTopic(), newGroup()];

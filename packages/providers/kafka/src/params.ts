@@ -1,3 +1,5 @@
+import type { DestinationKind } from "@millrace/sdk/provider";
+
 /** Of triggers and topics that name none. */
 export const DEFAULT_CONNECTION = "kafka_default";
 
@@ -63,6 +65,11 @@ export const publishSchema = {
   },
   additionalProperties: false,
 } as const;
+
+/** A record sent by hand. */
+export function messageOptions({ key, headers }: Parameters<NonNullable<DestinationKind["messageOptions"]>>[0]): KafkaPublishOptions {
+  return { headers, ...(key === null ? {} : { key }) };
+}
 
 export function canonicalTrigger(params: KafkaTriggerParams): string {
   const topics = params.topics.toSorted((a, b) => (a < b ? -1 : 1));

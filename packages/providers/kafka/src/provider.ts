@@ -1,5 +1,13 @@
 import type { DestinationKind, Provider, TriggerKind } from "@millrace/sdk/provider";
-import { canonicalTrigger, publishSchema, topicSchema, triggerSchema, type KafkaTopicParams, type KafkaTriggerParams } from "./params.ts";
+import {
+  canonicalTrigger,
+  messageOptions,
+  publishSchema,
+  topicSchema,
+  triggerSchema,
+  type KafkaTopicParams,
+  type KafkaTriggerParams,
+} from "./params.ts";
 import { completeConnection, kafkaQueues } from "./queue.ts";
 
 const trigger: TriggerKind<KafkaTriggerParams> = {
@@ -18,6 +26,7 @@ const topic: DestinationKind<KafkaTopicParams> = {
   options: publishSchema,
   lane: ({ topic, bootstrapServers }) => (bootstrapServers === undefined ? topic : `${topic} ${bootstrapServers}`),
   completeConnection,
+  messageOptions,
   openPublisher: async (connection, { log }) => new (await import("./publisher.ts")).KafkaPublisher(connection, log),
 };
 
@@ -27,4 +36,5 @@ export const provider: Provider = {
   triggers: { kafka: trigger },
   destinations: { kafka: topic },
   queues: kafkaQueues,
+  testConnection: async (connection, context) => (await import("./test-connection.ts")).testKafkaConnection(connection, context),
 };

@@ -1,5 +1,6 @@
 import type { OpenTriggerContext, Settlement, TriggerMessage, TriggerStream } from "@millrace/sdk/provider";
 import type { ListCommitsOptions, Message, MessagesStream, Offsets } from "@platformatic/kafka";
+import { assignPartitions } from "./assign-partitions.ts";
 import type { ClientOptions } from "./connection.ts";
 import { PositionedConsumer } from "./consumer.ts";
 import { toTriggerError } from "./error.ts";
@@ -16,7 +17,13 @@ const LEAVE_TIMEOUT_MS = 3_000;
 const LAST_COMMIT_TIMEOUT_MS = 1_000;
 
 /** The client's report of a stall is not used; its timer would keep a process alive after a close without a broker. */
-const GROUP = { sessionTimeout: 6_000, heartbeatInterval: 500, rebalanceTimeout: 12_000, heartbeatStallTimeout: 1_000 } as const;
+const GROUP = {
+  sessionTimeout: 6_000,
+  heartbeatInterval: 500,
+  rebalanceTimeout: 12_000,
+  heartbeatStallTimeout: 1_000,
+  partitionAssigner: assignPartitions,
+} as const;
 const FETCH = {
   minBytes: 1,
   maxWaitTime: 1_000,
