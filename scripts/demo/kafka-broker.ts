@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { Admin, Consumer, Producer, stringDeserializers } from "@platformatic/kafka";
-import { ALERTS, type Broker, examplePath, READINGS } from "./broker.ts";
+import type { Broker } from "./broker.ts";
 import { DemoError } from "./demo-error.ts";
 
 type Connection = {
@@ -19,8 +19,6 @@ const RETRIES = 20;
 /** A cluster that runs already. Its topics are made where they are missing, and stay. */
 export class KafkaBroker implements Broker {
   readonly kind = "Kafka topic";
-  readonly dagFile = examplePath("iot-alert/kafka.ts");
-  readonly dagId = "iot_alert_kafka";
   readonly environment: Readonly<Record<string, string>>;
   readonly #connection: Connection;
   readonly #producer: Producer;
@@ -37,7 +35,7 @@ export class KafkaBroker implements Broker {
   }
 
   /** @throws {DemoError} where no broker answers at `address`, as `host:port`, or it does not let topics be made */
-  static async connect(address: string): Promise<KafkaBroker> {
+  static async connect(address: string, topics: readonly string[]): Promise<KafkaBroker> {
     const once = {
       clientId: "millrace-demo",
       bootstrapBrokers: [address],
@@ -54,33 +52,32 @@ export class KafkaBroker implements Broker {
     // Every broker knows a new topic only a moment after it is made.
     const connection = { ...once, retries: RETRIES, retryDelay: RETRY_DELAY_MS };
     try {
-      await createTopics(connection, present);
-      return new KafkaBroker(connection, await endOf(connection, ALERTS));
+      await createTopics(connection, topics, present);
+      return new KafkaBroker(connection, await endsOf(connection, topics));
     } catch (cause) {
-      const message = `the topics '${READINGS}' and '${ALERTS}' could not be prepared on '${address}': ${innermost(cause).message}`;
-      throw new DemoError(message, "make both yourself, or let this client make topics", { cause });
+      const message = `the topics ${topics.join(", ")} could not be prepared on '${address}': ${innermost(cause).message}`;
+      throw new DemoError(message, "make them yourself, or let this client make topics", { cause });
     }
   }
 
-  async send(readings: readonly string[]): Promise<void> {
-    const messages = readings.map((value) => ({ topic: READINGS, value: Buffer.from(value) }));
-    await this.#producer.send({ acks: -1, messages });
+  async send(topic: string, messages: readonly string[]): Promise<void> {
+    await this.#producer.send({ acks: -1, messages: messages.map((value) => ({ topic, value: Buffer.from(value) })) });
   }
 
-  async receive(onAlert: (alert: string) => void, signal: AbortSignal): Promise<void> {
+  async receive(topic: string, onMessage: (body: string) => void, signal: AbortSignal): Promise<void> {
     const groupId = newGroup();
     const consumer = new Consumer({ ...this.#connection, retries: true, groupId, deserializers: stringDeserializers });
     try {
       const stream = await consumer.consume({
-        topics: [ALERTS],
+        topics: [topic],
         mode: "manual",
-        offsets: [...this.#from],
+        offsets: this.#from.filter((position) => position.topic === topic),
         autocommit: false,
         maxWaitTime: 200,
       });
       signal.addEventListener("abort", () => void stream.close(), { once: true });
       if (signal.aborted) return;
-      for await (const { value } of stream) onAlert(value ?? "");
+      for await (const { value } of stream) onMessage(value ?? "");
     } finally {
       await consumer.close(true);
       await this.#deleteGroup(groupId);
@@ -102,19 +99,19 @@ function newGroup(): string {
   return `millrace-demo-${randomUUID()}`;
 }
 
-async function createTopics(connection: Connection, present: readonly string[]): Promise<void> {
+async function createTopics(connection: Connection, topics: readonly string[], present: readonly string[]): Promise<void> {
   await withAdmin(connection, async (admin) => {
-    const missing = [READINGS, ALERTS].filter((topic) => !present.includes(topic));
+    const missing = topics.filter((topic) => !present.includes(topic));
     if (missing.length > 0) await admin.createTopics({ topics: missing, partitions: PARTITIONS, replicas: -1 });
-    await admin.metadata({ topics: [READINGS, ALERTS], forceUpdate: true });
+    await admin.metadata({ topics: [...topics], forceUpdate: true });
   });
 }
 
-async function endOf(connection: Connection, topic: string): Promise<readonly Position[]> {
+async function endsOf(connection: Connection, topics: readonly string[]): Promise<readonly Position[]> {
   const consumer = new Consumer({ ...connection, groupId: newGroup() });
   try {
-    const ends = (await consumer.listOffsets({ topics: [topic], timestamp: -1n })).get(topic) ?? [];
-    return ends.map((offset, partition) => ({ topic, partition, offset }));
+    const ends = await consumer.listOffsets({ topics: [...topics], timestamp: -1n });
+    return [...ends].flatMap(([topic, offsets]) => offsets.map((offset, partition) => ({ topic, partition, offset })));
   } finally {
     await consumer.close(true);
   }

@@ -1,31 +1,30 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { ALERTS, type Broker, READINGS } from "./broker.ts";
+import type { Broker } from "./broker.ts";
 import { DemoError } from "./demo-error.ts";
 import { LiveView } from "./live-view.ts";
-import { Plant } from "./readings.ts";
+import type { Scenario } from "./scenario.ts";
 import type { MillraceServer } from "./server.ts";
 import type { Terminal } from "./terminal.ts";
 
-const MIN_PAUSE_MS = 200;
-const MAX_PAUSE_MS = 1_500;
 const POLL_MS = 200;
 
 export interface LiveDemo {
   readonly broker: Broker;
+  readonly scenarios: readonly Scenario[];
   readonly server: MillraceServer;
   readonly terminal: Terminal;
   /** Aborted when it is to end. */
   readonly signal: AbortSignal;
 }
 
-/** Sends readings at a gentle random pace and shows what becomes of them, until the signal. */
+/** Sends messages at a gentle random pace and shows what becomes of them, until the signal. */
 export async function runLive(demo: LiveDemo): Promise<void> {
-  const { broker, terminal, signal } = demo;
+  const { broker, scenarios, terminal, signal } = demo;
   showLegend(demo);
-  const view = new LiveView(demo.server, broker.dagId, terminal);
+  const view = new LiveView(demo.server, scenarios, terminal);
   await Promise.all([
-    sendReadings(broker, view, signal),
-    broker.receive((alert) => view.addAlert(alert), signal),
+    ...scenarios.map((scenario) => sendMessages(scenario, broker, view, signal)),
+    ...scenarios.map((scenario) => receiveReplies(scenario, broker, view, signal)),
     repeat(POLL_MS, signal, () => view.refresh()),
   ]);
   if (signal.reason instanceof DemoError) throw signal.reason;
@@ -34,17 +33,22 @@ export async function runLive(demo: LiveDemo): Promise<void> {
   terminal.line(`${view.totals()}. Stopping.`);
 }
 
-async function sendReadings(broker: Broker, view: LiveView, signal: AbortSignal): Promise<void> {
-  const plant = new Plant();
+async function sendMessages(scenario: Scenario, broker: Broker, view: LiveView, signal: AbortSignal): Promise<void> {
+  const { min, max } = scenario.pauseMs;
   await repeat(
-    () => MIN_PAUSE_MS + Math.random() * (MAX_PAUSE_MS - MIN_PAUSE_MS),
+    () => min + Math.random() * (max - min),
     signal,
     async () => {
-      const reading = plant.read();
-      view.addMessage(reading);
-      await broker.send([reading.body]);
+      const message = scenario.next();
+      view.addMessage(message);
+      await broker.send(scenario.source, [message.body]);
     },
   );
+}
+
+async function receiveReplies(scenario: Scenario, broker: Broker, view: LiveView, signal: AbortSignal): Promise<void> {
+  if (scenario.replies === null) return;
+  await broker.receive(scenario.replies.queue, (body) => view.addReply(scenario, body), signal);
 }
 
 async function repeat(pauseMs: number | (() => number), signal: AbortSignal, act: () => Promise<void>): Promise<void> {
@@ -54,19 +58,26 @@ async function repeat(pauseMs: number | (() => number), signal: AbortSignal, act
   }
 }
 
-function showLegend({ broker, server, terminal }: LiveDemo): void {
-  const { kind, dagId } = broker;
-  const url = `${server.address}/api/v2/dags/${dagId}/dagRuns?order_by=-id&limit=3`;
-  const flow = `sensor readings → ${kind} ${READINGS} → DAG ${dagId} → ${kind} ${ALERTS}`;
+function showLegend({ broker: { kind }, scenarios, server, terminal }: LiveDemo): void {
+  const [first] = scenarios;
+  const url = `${server.address}/api/v2/dags/${first!.dagIds[0]}/dagRuns?order_by=-id&limit=3`;
   const words: readonly (readonly [Parameters<Terminal["paint"]>[0], string, string])[] = [
-    ["blue", "message", `a reading was sent to ${kind} ${READINGS}`],
+    ["blue", "message", `was sent to its ${kind}`],
     ["cyan", "event", "it is stored as an asset event and starts a DAG run"],
     ["dim", "filtered", "it is stored too, but `where` says that it starts no run"],
     ["green", "run", "a DAG run starts, and ends"],
-    ["yellow", "alert", `a task published it; it was read from ${kind} ${ALERTS}`],
-    ["red", "dead letter", "the message is no reading: kept with the reason"],
+    ["yellow", "alert, reply", `a task published it; it was read from its ${kind}`],
+    ["red", "dead letter", "the message does not fit its schema: kept with the reason"],
   ];
-  terminal.line(terminal.paint("bold", flow));
+  for (const { name, source, dagIds, replies } of scenarios) {
+    const flow = [
+      name,
+      `${kind} ${source}`,
+      ...dagIds.map((dag) => `DAG ${dag}`),
+      ...(replies === null ? [] : [`${kind} ${replies.queue}`]),
+    ];
+    terminal.line(terminal.paint("bold", flow.join(" → ")));
+  }
   terminal.line();
   for (const [colour, word, meaning] of words) terminal.line(`  ${terminal.paint(colour, word.padEnd(12))} ${meaning}`);
   terminal.line();

@@ -10,6 +10,10 @@ import { KafkaBroker } from "./kafka-broker.ts";
 import { runLive } from "./live.ts";
 import { runOnce } from "./once.ts";
 import { type DemoOptions, HELP, parseOptions } from "./options.ts";
+import type { Scenario } from "./scenario.ts";
+import { Delivery } from "./scenarios/delivery.ts";
+import { Inference } from "./scenarios/inference.ts";
+import { Plant } from "./scenarios/plant.ts";
 import { MillraceServer } from "./server.ts";
 import { SqsBroker } from "./sqs-broker.ts";
 import { Terminal } from "./terminal.ts";
@@ -41,11 +45,17 @@ async function runDemo(options: DemoOptions, terminal: Terminal, ending: AbortCo
   const removeHome = (): void => rmSync(home, { recursive: true, force: true });
   process.once("exit", removeHome);
   const onEarlyExit = (error: DemoError): void => ending.abort(error);
-  await using broker: Broker = options.kafka === null ? await SqsBroker.start(onEarlyExit) : await KafkaBroker.connect(options.kafka);
+  const readings = new Plant(options.kafka === null ? "sqs" : "kafka");
+  const scenarios: readonly Scenario[] =
+    options.kafka === null ? [readings, new Inference("sqs"), new Delivery(home)] : [readings, new Inference("kafka")];
+  const queues = scenarios.flatMap(({ source, replies }) => (replies === null ? [source] : [source, replies.queue]));
+  await using broker: Broker =
+    options.kafka === null ? await SqsBroker.start(queues, onEarlyExit) : await KafkaBroker.connect(options.kafka, queues);
   signal.throwIfAborted();
-  const { dagFile, environment } = broker;
-  await using server = await MillraceServer.start({ dags: [dagFile], home, environment, onEarlyExit, signal });
-  const demo = { broker, server, terminal, signal };
+  const environment = Object.assign({}, broker.environment, ...scenarios.map((scenario) => scenario.environment)) as Record<string, string>;
+  const dags = scenarios.map(({ dagFile }) => dagFile);
+  await using server = await MillraceServer.start({ dags, home, environment, onEarlyExit, signal });
+  const demo = { broker, readings, scenarios, server, terminal, signal };
   try {
     if (options.isOnce) return (await runOnce({ ...demo, messages: options.messages })) ? 0 : 1;
     await runLive(demo);

@@ -13,11 +13,11 @@ const MAX_MESSAGES = 100_000;
 
 export const HELP = `npm start -- [options]
 
-Runs \`millrace standalone\` on examples/iot-alert, sends it sensor readings, and shows what becomes of them.
+Runs \`millrace standalone\` on examples/iot-alert, data-delivery and inference, sends them messages, and shows what becomes of them.
 
-  --once             send a fixed number of readings, check what became of them, exit 0 if all is right, else 1
-  --messages N       with --once: how many, from 1 to ${MAX_MESSAGES} (${DEFAULT_MESSAGES})
-  --kafka HOST:PORT  over this Kafka broker instead of an SQS queue server that the demo starts
+  --once             send a fixed number of messages, check what became of each, exit 0 if all is right, else 1
+  --messages N       with --once: how many sensor readings (and a share of requests and files), from 1 to ${MAX_MESSAGES} (${DEFAULT_MESSAGES})
+  --kafka HOST:PORT  over this Kafka broker instead of an SQS queue server that the demo starts, without data-delivery
   --help             this text
 
 Ctrl-C stops it.`;

@@ -3,12 +3,15 @@ import type { MillraceServer } from "./server.ts";
 
 export interface AssetEvent {
   readonly id: number;
+  readonly asset_id: number;
   readonly timestamp: string;
-  readonly payload: { readonly sensor: string; readonly celsius: number; readonly at: string };
+  readonly name: string;
+  readonly payload: unknown;
   readonly created_dagruns: readonly { readonly run_id: string; readonly state: string }[];
 }
 
 export interface DagRun {
+  readonly dag_id: string;
   readonly dag_run_id: string;
   readonly state: "queued" | "running" | "success" | "failed";
   readonly start_date: string | null;
@@ -19,11 +22,14 @@ export interface DagRun {
 
 export interface TaskInstance {
   readonly dag_run_id: string;
+  readonly state: string | null;
+  readonly error: { readonly name: string; readonly message: string } | null;
   readonly start_date: string | null;
 }
 
 export interface DeadLetter {
   readonly id: number;
+  readonly asset_id: number | null;
   readonly timestamp: string;
   readonly value: string | null;
   readonly reason: string;
@@ -58,6 +64,13 @@ export async function listTaskInstances(server: MillraceServer, dagId: string, t
     cursor = page.next_cursor;
   }
   return rows;
+}
+
+/** What the failed task of a run said. */
+export async function failureOf(server: MillraceServer, { dag_id: dag, dag_run_id: run, error }: DagRun): Promise<string> {
+  type Page = { task_instances: readonly TaskInstance[] };
+  const { task_instances: tasks } = await server.get<Page>(`/dags/${dag}/dagRuns/${encodeURIComponent(run)}/taskInstances`);
+  return tasks.find(({ state }) => state === "failed")?.error?.message ?? error ?? "";
 }
 
 export async function listDecisions(server: MillraceServer, eventId: number): Promise<readonly Decision[]> {

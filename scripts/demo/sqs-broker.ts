@@ -6,7 +6,7 @@ import {
   SendMessageBatchCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
-import { ALERTS, type Broker, examplePath, READINGS } from "./broker.ts";
+import type { Broker } from "./broker.ts";
 import { Child, type ChildOptions } from "./child.ts";
 import { DemoError } from "./demo-error.ts";
 
@@ -17,8 +17,6 @@ const BATCH = 10;
 /** A queue server of the demo's own, in memory, on a random port; its clients are AWS's. */
 export class SqsBroker implements Broker {
   readonly kind = "SQS queue";
-  readonly dagFile = examplePath("iot-alert/sqs.ts");
-  readonly dagId = "iot_alert_sqs";
   readonly environment: Readonly<Record<string, string>>;
   readonly #child: Child;
   readonly #client: SQSClient;
@@ -33,12 +31,12 @@ export class SqsBroker implements Broker {
     this.environment = { MILLRACE_CONN_AWS_DEFAULT: JSON.stringify({ conn_type: "aws", login, password, extra }) };
   }
 
-  static async start(onEarlyExit: ChildOptions["onEarlyExit"]): Promise<SqsBroker> {
+  static async start(queues: readonly string[], onEarlyExit: ChildOptions["onEarlyExit"]): Promise<SqsBroker> {
     const child = new Child({ name: "the queue server (fauxqs)", args: [QUEUE_SERVER], env: process.env, onEarlyExit });
     try {
       const [, address] = await child.waitForLine(/listening at (http:\S+)/);
       const broker = new SqsBroker(address!, child);
-      for (const name of [READINGS, ALERTS]) await broker.#createQueue(name);
+      for (const name of queues) await broker.#createQueue(name);
       return broker;
     } catch (error) {
       await child.stop();
@@ -46,22 +44,22 @@ export class SqsBroker implements Broker {
     }
   }
 
-  async send(readings: readonly string[]): Promise<void> {
-    for (let start = 0; start < readings.length; start += BATCH) {
-      const Entries = readings.slice(start, start + BATCH).map((MessageBody, index) => ({ Id: String(index), MessageBody }));
-      const { Failed = [] } = await this.#client.send(new SendMessageBatchCommand({ QueueUrl: this.#urls.get(READINGS), Entries }));
+  async send(queue: string, messages: readonly string[]): Promise<void> {
+    for (let start = 0; start < messages.length; start += BATCH) {
+      const Entries = messages.slice(start, start + BATCH).map((MessageBody, index) => ({ Id: String(index), MessageBody }));
+      const { Failed = [] } = await this.#client.send(new SendMessageBatchCommand({ QueueUrl: this.#urls.get(queue), Entries }));
       const [failure] = Failed;
       if (failure !== undefined)
-        throw new DemoError(`the queue server refused a reading: ${failure.Message}`, "please report this as a bug");
+        throw new DemoError(`the queue server refused a message: ${failure.Message}`, "please report this as a bug");
     }
   }
 
-  async receive(onAlert: (alert: string) => void, signal: AbortSignal): Promise<void> {
-    const QueueUrl = this.#urls.get(ALERTS);
+  async receive(queue: string, onMessage: (body: string) => void, signal: AbortSignal): Promise<void> {
+    const QueueUrl = this.#urls.get(queue);
     while (!signal.aborted) {
       const receive = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: BATCH, WaitTimeSeconds: 1 });
       const { Messages = [] } = await this.#client.send(receive);
-      for (const { Body } of Messages) onAlert(Body ?? "");
+      for (const { Body } of Messages) onMessage(Body ?? "");
       if (Messages.length === 0) continue;
       const Entries = Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
       await this.#client.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));

@@ -1,23 +1,20 @@
-import { type Check, type Outcome, startDelays } from "./outcome.ts";
+import type { Check } from "./scenario.ts";
 import type { Terminal } from "./terminal.ts";
 
 const SHOWN_PROBLEMS = 5;
 
-export function showSummary(outcome: Outcome, checks: readonly Check[], terminal: Terminal): void {
-  const { sent, events, deadLetters, runs, alerts } = outcome;
-  const filtered = events.filter(({ created_dagruns: made }) => made.length === 0).length;
-  const delays = startDelays(outcome);
-  const rows: readonly (readonly [string, number | string])[] = [
-    ["messages", sent.length],
-    ["asset events", events.length],
-    ["filtered", filtered],
-    ["runs", runs.length],
-    ["alerts", alerts.length],
-    ["dead letters", deadLetters.length],
-    ["send → task start", `p50 ${quantile(delays, 0.5)} ms, p99 ${quantile(delays, 0.99)} ms`],
-  ];
+/** `delays`: sorted ms from sending to the start of a task. */
+export function showSummary(
+  figures: readonly (readonly [string, number])[],
+  delays: readonly number[],
+  checks: readonly Check[],
+  terminal: Terminal,
+): void {
+  const startDelay = `p50 ${quantile(delays, 0.5)} ms, p99 ${quantile(delays, 0.99)} ms`;
   terminal.line();
-  for (const [name, value] of rows) terminal.line(`${name.padEnd(18)} ${terminal.paint("bold", String(value))}`);
+  for (const [name, value] of [...figures, ["send → task start", startDelay] as const]) {
+    terminal.line(`${name.padEnd(18)} ${terminal.paint("bold", String(value))}`);
+  }
   terminal.line();
   for (const check of checks) showCheck(check, terminal);
 }
