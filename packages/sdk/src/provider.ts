@@ -170,6 +170,8 @@ export interface QueueScheme {
   trigger(queue: string): QueueTarget;
   /** As `trigger`. @throws {Error} a sentence */
   destination(queue: string): QueueTarget;
+  /** The URL of the queue that has this bare name, asked of the system itself. Absent where a name is enough. @throws {TriggerError} */
+  find?(name: string, connection: Connection, context: { readonly log: ProviderLog }): Promise<string>;
 }
 
 export interface Provider {

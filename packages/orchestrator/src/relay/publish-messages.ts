@@ -1,5 +1,13 @@
 import { randomUUID } from "node:crypto";
-import type { Connection, DestinationKind, OutboundMessage, Publisher, PublishResult, QueueTarget } from "@millrace/sdk/provider";
+import type {
+  Connection,
+  DestinationKind,
+  OutboundMessage,
+  Publisher,
+  PublishResult,
+  QueueScheme,
+  QueueTarget,
+} from "@millrace/sdk/provider";
 import { codedMessage } from "../domain/coded-message.ts";
 import type { Connections } from "../domain/connections.ts";
 import { MillraceError } from "../domain/errors.ts";
@@ -23,7 +31,7 @@ const BATCH_SIZE = 500;
  */
 export async function publishMessages(options: PublishOptions, request: PublishRequest): Promise<Published> {
   const found = await options.connections.get(request.connection);
-  const target = findTarget(options.catalog, found, request.queue);
+  const target = await findTarget(options, found, request.queue);
   const kind = options.catalog.findDestination(target.kind)!;
   const connection = kind.completeConnection?.(target.params, found.id, found) ?? found;
   const messageOptions = kind.messageOptions?.({ key: request.key, headers: request.headers }) ?? {};
@@ -44,17 +52,31 @@ export async function publishMessages(options: PublishOptions, request: PublishR
   return { kind: target.kind, params: target.params, messageIds: messages.map(({ id }) => id) };
 }
 
-function findTarget(catalog: ProviderCatalog, connection: Connection, queue: string): QueueTarget {
+async function findTarget({ catalog, log }: PublishOptions, connection: Connection, queue: string): Promise<QueueTarget> {
   const scheme = catalog.findQueueScheme(connection.connType);
   if (scheme === undefined)
     throw new MillraceError(
       "PROVIDER_NOT_FOUND",
       `connection '${connection.id}': expected a provider that publishes over conn_type '${connection.connType}', got none`,
     );
+  const url = await findUrl(scheme, queue, connection, log);
   try {
-    return scheme.destination(queue);
+    return scheme.destination(url);
   } catch (cause) {
-    throw new MillraceError("BAD_REQUEST", (cause as Error).message, { cause, hint: "give the queue's URL, or its name" });
+    throw new MillraceError("BAD_REQUEST", `queue '${queue}': ${(cause as Error).message}`, {
+      cause,
+      hint: "give the queue's URL, or its name",
+    });
+  }
+}
+
+/** A bare name is asked for at the system, where it is not enough. */
+async function findUrl(scheme: QueueScheme, queue: string, connection: Connection, log: Log): Promise<string> {
+  if (scheme.find === undefined || scheme.match(queue) !== "no" || queue.includes("://")) return queue;
+  try {
+    return await scheme.find(queue, connection, { log });
+  } catch (error) {
+    throw failed(error as Error);
   }
 }
 

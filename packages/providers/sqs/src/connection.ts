@@ -17,15 +17,16 @@ type Login = Pick<SQSClientConfig, "credentials" | "profile">;
 type AwsCredentialIdentityProvider = Extract<SQSClientConfig["credentials"], () => unknown>;
 
 /**
- * A client for one queue. Region: the connection's `extra.region_name`, else the one in the queue's URL.
+ * A client for one queue, or for none in particular (null). Region: the connection's `extra.region_name`, else the one in the queue's URL.
  * Credentials: login and password (or `extra.aws_session_token` with them), else `extra.profile_name`, else the AWS
  * SDK's own chain; where there is an `extra.role_arn`, they only assume that role.
  * @throws {TriggerError} CREDENTIALS_MISSING where only one of login and password is given, CONNECTION_INVALID
  */
-export function openClient(connection: Connection, queueUrl: string, { maxAttempts, log }: ClientOptions): SQSClient {
+export function openClient(connection: Connection, queueUrl: string | null, { maxAttempts, log }: ClientOptions): SQSClient {
   warnOfUnknownExtra(connection, KNOWN_EXTRA, log);
   const endpoint = endpointOf(connection);
-  const region = textOf(connection, "region_name") ?? regionOf(queueUrl) ?? (endpoint === null ? null : "us-east-1");
+  const ofUrl = queueUrl === null ? null : regionOf(queueUrl);
+  const region = textOf(connection, "region_name") ?? ofUrl ?? (endpoint === null ? null : "us-east-1");
   const config: SQSClientConfig = {
     maxAttempts,
     requestHandler: { requestTimeout: REQUEST_TIMEOUT_MS, throwOnRequestTimeout: true, connectionTimeout: CONNECT_TIMEOUT_MS },

@@ -62,6 +62,18 @@ export function toTriggerError(error: unknown, queueUrl: string, permission: str
   });
 }
 
+/** What went wrong with a request that is about no queue in particular. `what` is its object: "the queues of …". */
+export function toServiceError(error: unknown, what: string, permission: string): TriggerError {
+  return toError(error, {
+    service: "SQS",
+    what,
+    permission,
+    ifDenied: "add it to the policy of this user or role",
+    ifRefused: "correct the connection",
+    ifSilent: `check the network and the connection's "region_name" and "endpoint_url"`,
+  });
+}
+
 /** What went wrong when a role was assumed. */
 export function toRoleError(error: unknown, roleArn: string): TriggerError {
   return toError(error, {

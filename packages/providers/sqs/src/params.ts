@@ -1,3 +1,5 @@
+import type { DestinationKind } from "@millrace/sdk/provider";
+
 /** Of triggers and queues that name none. */
 export const DEFAULT_CONNECTION = "aws_default";
 
@@ -54,6 +56,11 @@ export const publishSchema = {
   },
   additionalProperties: false,
 } as const;
+
+/** A message sent by hand: of a FIFO queue the key is its group. */
+export function messageOptions({ key, headers }: Parameters<NonNullable<DestinationKind["messageOptions"]>>[0]): SqsPublishOptions {
+  return { headers, ...(key === null ? {} : { groupId: key }) };
+}
 
 /** The queue's one name: old and new spellings of its host are the same queue, and an endpoint override plays no part. */
 export function canonicalQueueUrl(queueUrl: string): string {

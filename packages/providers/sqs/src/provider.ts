@@ -2,6 +2,7 @@ import type { DestinationKind, Provider, TriggerKind } from "@millrace/sdk/provi
 import {
   canonicalQueueUrl,
   canonicalTrigger,
+  messageOptions,
   publishSchema,
   queueSchema,
   triggerSchema,
@@ -25,6 +26,7 @@ const queue: DestinationKind<SqsQueueParams> = {
   options: publishSchema,
   lane: (params) => canonicalQueueUrl(params.queueUrl),
   completeConnection,
+  messageOptions,
   openPublisher: async (connection, { log }) => new (await import("./publisher.ts")).SqsPublisher(connection, log),
 };
 
@@ -33,5 +35,9 @@ export const provider: Provider = {
   connTypes: ["aws", "sqs"],
   triggers: { sqs: trigger },
   destinations: { sqs: queue },
-  queues: sqsQueues,
+  queues: {
+    ...sqsQueues,
+    find: async (name, connection, context) => (await import("./find-queue.ts")).findQueue(name, connection, context),
+  },
+  testConnection: async (connection, context) => (await import("./test-connection.ts")).testSqsConnection(connection, context),
 };
