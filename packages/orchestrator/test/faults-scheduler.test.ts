@@ -108,6 +108,7 @@ async function setUp(t: TestContext, { tasks, clock = systemClock }: SetUpOption
     bundlesFolder: "/bundles",
     ownerId: 1,
     backlogLimit: 10,
+    inboxLimit: 10,
     clock,
     log: silent,
     random: () => 0.5,

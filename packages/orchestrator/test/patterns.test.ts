@@ -1,9 +1,9 @@
 // What starts a run: patterns, limits and pauses, by a whole engine on a database of its own.
 import { strict as assert } from "node:assert";
-import { writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { eventually } from "@millrace/test-services";
+import { eventually, sharedFauxqs } from "@millrace/test-services";
 import { type EngineHarness, startEngine } from "./engine-harness.ts";
 
 const head = `import { defineAsset, defineDag, each, coalesce, all, any, cron, every } from "@millrace/sdk";
@@ -220,4 +220,40 @@ test("a run by hand of each pattern gets what its type says", async (t) => {
   });
   assert.deepEqual(await of(`cron("0 6 * * *")`), { pattern: "cron", event: null, events: [], assets: [] });
   await assert.rejects(of("[a, b]", { a: 1 }), /expected an object of payloads by a, b/);
+});
+
+test("a full inbox stops the stream that fills it, and no other; unpaused, every message has its run", async (t) => {
+  const sqs = await sharedFauxqs();
+  const [full, free] = [await sqs.createQueue({}), await sqs.createQueue({})];
+  const watching = (name: string, queue: string): string =>
+    `export const ${name} = defineDag("${name}", { schedule: defineAsset("${name}", { watchers: { w: sqsTrigger({ queueUrl: "${queue}", waitTimeSeconds: 1 }) } }) }, (dag) => { dag.task("t", () => 1); });`;
+  const text = `import { defineAsset, defineDag } from "@millrace/sdk"; import { sqsTrigger } from "@millrace/sqs";\n${watching("d", full)}\n${watching("other", free)}\n`;
+  const environment = { MILLRACE_CONN_AWS_DEFAULT: JSON.stringify(sqs.connection()), MILLRACE_INBOX_LIMIT: "20" };
+  const engine = await startEngine(t, { environment, files: { "d.ts": text } });
+  await engine.engine.pauseDag("d");
+  const bodies = Array.from({ length: 100 }, (_, n) => String(n));
+  await sqs.send(full, bodies);
+  await eventually(() => assert.equal(engine.engine.triggerer.health().filter(({ state }) => state === "paused").length, 1));
+  await sqs.send(free, bodies);
+  await settled(engine, 100);
+  const held = Number(pending(engine));
+  assert.ok(held >= 20 && held < 60, `${held} are held`);
+  await engine.engine.unpauseDag("d");
+  await eventually(() => assert.equal(values(engine).length, 100));
+  assert.equal(pending(engine), 0);
+});
+
+test("a DAG whose file goes and comes back takes what waited for it", async (t) => {
+  const engine = await startEngine(t, { files: { "d.ts": dagWith("[a, b]") } });
+  await emit(engine, "a", 1);
+  await settled(engine, 1);
+  const file = join(engine.dags, "d.ts");
+  const text = readFileSync(file, "utf8");
+  rmSync(file);
+  await engine.engine.loader.load();
+  writeFileSync(file, text);
+  await engine.engine.loader.load();
+  await emit(engine, "b", 2);
+  await eventually(() => assert.equal(values(engine).length, 1));
+  assert.deepEqual(values(engine), [{ pattern: "all", event: [1, 2], events: [[1], [2]], assets: ["a", "b"] }]);
 });

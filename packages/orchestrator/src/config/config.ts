@@ -29,8 +29,10 @@ export interface Config {
   readonly drainMs: number;
   readonly minWorkers: number;
   readonly maxWorkers: number;
-  /** Unstarted runs and inbox rows of one trigger at which its stream pauses. */
+  /** Unstarted runs of one trigger at which its stream pauses. */
   readonly backlogLimit: number;
+  /** Events that wait for one DAG at which the streams that bring them pause. */
+  readonly inboxLimit: number;
   /** Names of the environment variables DAG code may see, beside the fixed ones. */
   readonly dagEnv: readonly string[];
 }
@@ -48,6 +50,7 @@ export interface ConfigFlags {
   readonly minWorkers?: string | undefined;
   readonly maxWorkers?: string | undefined;
   readonly backlogLimit?: string | undefined;
+  readonly inboxLimit?: string | undefined;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -99,6 +102,12 @@ export const OPTIONS = {
     allowed: "an integer from 1 to 10000000",
     parse: parseInteger(1, 10_000_000),
   },
+  inboxLimit: {
+    flag: "--inbox-limit",
+    variable: "MILLRACE_INBOX_LIMIT",
+    allowed: "an integer from 1 to 10000000",
+    parse: parseInteger(1, 10_000_000),
+  },
   dagEnv: { flag: null, variable: "MILLRACE_DAG_ENV", allowed: "names of environment variables, separated by commas", parse: parseNames },
 } as const satisfies Record<string, Option<unknown>>;
 
@@ -124,6 +133,7 @@ export function loadConfig(env: Environment, flags: ConfigFlags = {}): Config {
     drainMs: read(OPTIONS.drain, flags.drain) ?? 30_000,
     ...checkWorkers(read(OPTIONS.minWorkers, flags.minWorkers), read(OPTIONS.maxWorkers, flags.maxWorkers)),
     backlogLimit: read(OPTIONS.backlogLimit, flags.backlogLimit) ?? 10_000,
+    inboxLimit: read(OPTIONS.inboxLimit, flags.inboxLimit) ?? 100_000,
     dagEnv: Object.freeze([...(read<readonly string[]>(OPTIONS.dagEnv) ?? [])]),
   });
 }

@@ -12,6 +12,8 @@ export interface InboxOptions {
   readonly committer: Committer;
   readonly store: InboxStore;
   readonly definitions: () => Definitions;
+  /** Events that wait for one DAG at which the streams that bring them pause. */
+  readonly limit: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -20,8 +22,6 @@ export interface InboxOptions {
 const MAX_UNFINISHED = 2_000;
 /** Runs that one commit starts. */
 const RUNS_PER_FOLD = 500;
-/** Events that wait for one DAG at which the streams that bring them pause. */
-const MAX_PENDING = 100_000;
 const RETRY_AFTER_MS = 5_000;
 
 /**
@@ -38,7 +38,8 @@ export class Inbox {
   /** The instant that a DAG's timer is set to. */
   readonly #armed = new Map<number, number>();
   readonly #dirty = new Set<number>();
-  readonly #committing = new Set<number>();
+  /** DAGs whose rows a commit is about to take. */
+  readonly #committing = new Map<number, Promise<void>>();
   #room = Promise.withResolvers<void>();
   #isRunning = false;
   #isScheduled = false;
@@ -67,7 +68,9 @@ export class Inbox {
     if (!this.#isRunning) return;
     const { definitions, store, clock } = this.#options;
     const now = clock.now();
-    for (const dag of definitions().dags.values()) {
+    const { dags } = definitions();
+    for (const [id, { dagId }] of this.#lanes) if (!dags.has(dagId)) this.#lanes.delete(id);
+    for (const dag of dags.values()) {
       const known = this.#lanes.get(dag.id);
       if (known?.versionId === dag.version.id) {
         if (known.setPaused(dag.isPaused, now)) this.#touch(dag.id);
@@ -104,21 +107,23 @@ export class Inbox {
 
   /** null while there is room in every inbox that a trigger's messages go to; else resolves when there may be again. */
   waitForRoom(triggerId: number): Promise<void> | null {
+    if (this.#pending.size === 0) return null;
     const watchers = this.#options.definitions().triggers.get(triggerId)?.watchers ?? [];
-    const isFull = watchers.some(({ asset }) => asset.subscribers.some(({ dag }) => this.pendingOf(dag.id) >= MAX_PENDING));
+    const isFull = watchers.some(({ asset }) => asset.subscribers.some(({ dag }) => this.pendingOf(dag.id) >= this.#options.limit));
     return isFull ? this.#room.promise : null;
   }
 
   /** Gives up all that waits for a DAG now. */
   async drop(dag: DagEntry, reason: string): Promise<void> {
-    const { store, committer } = this.#options;
+    const { store } = this.#options;
     const base = { dag: dag.id, versionId: dag.version.id, runs: [], scheduled: [], timeParts: [] };
     for (;;) {
+      // What is being folded is no longer there to drop.
+      await this.#committing.get(dag.id);
       const rows = store.read(dag.id, 0, RUNS_PER_FOLD);
       if (rows.length === 0) break;
       const rejected = rows.map((row) => ({ event: { ...row.pending, slots: [] }, code: DECISION_CODES.dropped, reason }));
-      await committer.fold({ ...base, rejected });
-      this.#decided(dag.id, rejected.length);
+      this.#commit({ ...base, rejected });
     }
     this.#lanes.delete(dag.id);
     this.refresh();
@@ -167,7 +172,7 @@ export class Inbox {
     if (lane.readPage(this.#options.definitions())) this.#touch(id);
     const writes = this.#foldOf(dag, lane, now);
     this.#arm(id, lane.nextTime(now));
-    if (hasWrites(writes)) void this.#commit(writes);
+    if (hasWrites(writes)) this.#commit(writes);
   }
 
   #arm(dag: number, next: number | null): void {
@@ -194,9 +199,12 @@ export class Inbox {
     return { dag: dag.id, versionId: dag.version.id, runs, scheduled, rejected: lane.takeRejected(), timeParts: lane.takeTimeStates() };
   }
 
-  async #commit(writes: FoldWrites): Promise<void> {
+  #commit(writes: FoldWrites): void {
+    this.#committing.set(writes.dag, this.#store(writes));
+  }
+
+  async #store(writes: FoldWrites): Promise<void> {
     const { dag, runs, rejected } = writes;
-    this.#committing.add(dag);
     try {
       await this.#options.committer.fold(writes);
       this.#decided(dag, rejected.length + runs.reduce((sum, { decided }) => sum + decided.length, 0));
@@ -211,9 +219,11 @@ export class Inbox {
   #retryLater(dag: number, error: Error): void {
     this.#options.log.error("the events that wait for a DAG could not be folded: it is tried again", { dag, error });
     this.#lanes.delete(dag);
-    this.#committing.add(dag);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#committing.set(dag, promise);
     this.#options.clock.after(RETRY_AFTER_MS, () => {
       this.#committing.delete(dag);
+      resolve();
       this.refresh();
     });
   }

@@ -45,6 +45,8 @@ export interface SchedulerOptions {
   readonly ownerId: number;
   /** Unstarted runs of one trigger at which its stream pauses. */
   readonly backlogLimit: number;
+  /** Events that wait for one DAG at which the streams that bring them pause. */
+  readonly inboxLimit: number;
   readonly clock: Clock;
   readonly log: Log;
   /** In [0, 1). */
@@ -87,7 +89,7 @@ export class Scheduler implements Service, ExecutorListener {
     this.#options = options;
     this.backlog = new Backlog(options.backlogLimit);
     const { committer, inboxStore, definitions, clock, log } = options;
-    this.inbox = new Inbox({ committer, store: inboxStore, definitions, clock, log });
+    this.inbox = new Inbox({ committer, store: inboxStore, definitions, limit: options.inboxLimit, clock, log });
     this.#loader = new RunLoader({
       store: options.store,
       findVersion: options.findVersion,

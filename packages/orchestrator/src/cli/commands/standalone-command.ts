@@ -23,6 +23,7 @@ export function standaloneCommand({ env }: CommandContext): Command {
     .option("--min-workers <n>", "worker processes that are always there (MILLRACE_MIN_WORKERS, default 1)")
     .option("--max-workers <n>", "worker processes at most (MILLRACE_MAX_WORKERS, default the number of cores, at least 2)")
     .option("--backlog-limit <n>", "waiting runs of one trigger at which it stops pulling (MILLRACE_BACKLOG_LIMIT, default 10000)")
+    .option("--inbox-limit <n>", "events that wait for one DAG at which their triggers stop pulling (MILLRACE_INBOX_LIMIT, default 100000)")
     .action(async (flags: ConfigFlags) => {
       const { loadConfig } = await import("../../config/config.ts");
       const config = loadConfig(env, flags);

@@ -70,7 +70,7 @@ export class DagTest {
       {
         ...options,
         db: this.#db,
-        config: { home, minWorkers: 1, maxWorkers: 1, backlogLimit: BACKLOG_LIMIT },
+        config: { home, minWorkers: 1, maxWorkers: 1, backlogLimit: BACKLOG_LIMIT, inboxLimit: BACKLOG_LIMIT },
         onRunEnd: (run) => this.#ended.resolve(run),
       },
       {

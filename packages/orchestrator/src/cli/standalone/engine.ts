@@ -126,7 +126,7 @@ export class Engine implements EngineControl {
 
   async unpauseDag(dagId: string, { drop = false }: UnpauseOptions = {}): Promise<DagPause> {
     const dag = this.#findDag(dagId);
-    if (drop) await this.scheduler.inbox.drop(dag, "given up when the DAG was unpaused");
+    if (drop && dag.isPaused) await this.scheduler.inbox.drop(dag, "given up when the DAG was unpaused");
     const pendingEvents = this.scheduler.inbox.pendingOf(dag.id);
     if (dag.isPaused) this.definitions.setPaused(dag.id, false);
     return { dagId, isPaused: false, pendingEvents };

@@ -17,7 +17,7 @@ import type { DefinitionHolder } from "./definition-holder.ts";
 
 /** What a scheduler and its workers are made of. */
 export interface SchedulerParts {
-  readonly config: Pick<Config, "home" | "minWorkers" | "maxWorkers" | "backlogLimit">;
+  readonly config: Pick<Config, "home" | "minWorkers" | "maxWorkers" | "backlogLimit" | "inboxLimit">;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly db: Database;
   readonly connections: Connections;
@@ -54,6 +54,7 @@ export function makeScheduler(parts: SchedulerParts, { ownerId, committer, defin
     bundlesFolder: join(config.home, "bundles"),
     ownerId,
     backlogLimit: config.backlogLimit,
+    inboxLimit: config.inboxLimit,
     clock,
     log: log.child({ part: "scheduler" }),
     ...(onRunEnd && { onRunEnd }),
