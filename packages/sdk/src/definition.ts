@@ -90,7 +90,20 @@ export interface DagDefinition {
   readonly site: string;
 }
 
-export type Definition = AssetDefinition | DestinationDefinition | DagDefinition;
+export interface TriggerDefinition {
+  readonly kind: "trigger";
+  /** `Trigger.kind` of what it makes. */
+  readonly triggerKind: string;
+  readonly params: Schema | null;
+  readonly cursor: Schema | null;
+  /** Names what is read; null where all params do. */
+  readonly source: ((params: unknown) => string) | null;
+  readonly run: (context: object) => AsyncIterable<unknown>;
+  /** Stack of the call that made it: where in the author's file it is. */
+  readonly site: string;
+}
+
+export type Definition = AssetDefinition | DestinationDefinition | DagDefinition | TriggerDefinition;
 
 // Symbol.for: a project may bring its own copy of this package beside the server's.
 const definitionKey = Symbol.for("millrace.definition");

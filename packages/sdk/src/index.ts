@@ -9,6 +9,7 @@ export type { Awaitable, DagBuilder, Failed } from "./dag-builder.ts";
 export type { Destination } from "./destination.ts";
 export type { Duration } from "./duration.ts";
 export type { EventOf, EventSource, PayloadOf, RawPayloadOf } from "./event-source.ts";
+export { defineTrigger, type TriggerContext, type TriggerDefinitionOptions, type TriggerEvent } from "./define-trigger.ts";
 export { messageQueue, messageQueueTrigger, type MessageQueueOptions } from "./message-queue.ts";
 export { fail, skip } from "./outcome.ts";
 export { absence, all, any, batch, coalesce, cron, debounce, each, every, sequence } from "./pattern.ts";

@@ -12,6 +12,7 @@ export {
   type SourceDefinition,
   type TaskDefinition,
   type TaskFunction,
+  type TriggerDefinition,
 } from "./definition.ts";
 export { DEFINITION_ERRORS, DefinitionError, type DefinitionErrorCode } from "./definition-error.ts";
 export { parseDuration } from "./duration.ts";

@@ -41,6 +41,8 @@ export interface TriggerMessage {
   /** UTC ms, by the broker's or the sender's clock. */
   readonly sentAt: number | null;
   readonly attributes: Readonly<Record<string, string>>;
+  /** Stored in the commit that stores the message, as the newest of its source. `value` is JSON. */
+  readonly cursor?: { readonly source: string; readonly value: string };
 }
 
 /** `ack`: stored, never send it again. `retry`: send it again after delayMs. `reject`: give it up. */
@@ -91,6 +93,8 @@ export interface OpenTriggerContext {
   positions(source: string): Promise<ReadonlyMap<string, bigint>>;
   /** Stores where reading begins, for partitions that have no position yet; the others stay as they are. */
   startPositions(source: string, starts: ReadonlyMap<string, bigint>): Promise<void>;
+  /** The newest cursor that was stored with a message of this source. */
+  cursor(source: string): Promise<string | null>;
   readonly signal: AbortSignal;
   readonly log: ProviderLog;
   onState(state: StreamState, error?: Error): void;
