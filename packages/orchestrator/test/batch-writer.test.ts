@@ -36,6 +36,7 @@ function entry(fields: Partial<IngestEntry> = {}): IngestEntry {
     headers: null,
     deadLetters: [],
     ignored: [],
+    cursor: null,
     events: [{ ...event, decisions }],
     ...fields,
   };

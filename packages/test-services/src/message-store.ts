@@ -47,6 +47,7 @@ export class MessageStore {
     const silent = (): void => {};
     return {
       defaultGroup: options.group ?? "conformance",
+      cursor: async () => null,
       positions: async (source) => this.positions(source),
       startPositions: async (source, starts) => {
         for (const [partition, next] of starts) {

@@ -9,6 +9,8 @@ export interface TriggerSubscription {
   readonly params: Readonly<Record<string, unknown>>;
   /** OpenTriggerContext.defaultGroup. */
   readonly defaultGroup: string;
+  /** Of the code of a trigger that a DAG file defines; null, or none, for a provider's. */
+  readonly version?: string | null;
 }
 
 /** No asset watches this trigger any more: its messages stay in the broker, for whatever reads them next. */
@@ -27,6 +29,8 @@ export interface IngestSink {
   ingest(triggerId: number, messages: readonly TriggerMessage[]): Promise<IngestReceipt>;
   positions(source: string): Promise<ReadonlyMap<string, bigint>>;
   startPositions(source: string, starts: ReadonlyMap<string, bigint>): Promise<void>;
+  /** OpenTriggerContext.cursor. */
+  cursor(source: string): Promise<string | null>;
   /** null while there is room for more of this trigger's messages; else resolves when there is again (P6). */
   waitForRoom(triggerId: number): Promise<void> | null;
 }

@@ -55,6 +55,8 @@ export interface IngestEntry {
   readonly deadLetters: readonly NewDeadLetter[];
   /** What was in it that is no event, as people name it. */
   readonly ignored: readonly string[];
+  /** Kept as the newest of its source, also where the message came before. */
+  readonly cursor: { readonly source: string; readonly value: string } | null;
 }
 
 export interface IngestUnit {

@@ -23,6 +23,7 @@ export function prepareEntry(message: TriggerMessage, trigger: TriggerEntry): In
     headers: encodeHeaders(headers),
     events: outcomes.flatMap((outcome) => ("events" in outcome ? outcome.events : [])),
     deadLetters: outcomes.flatMap((outcome) => ("reasonCode" in outcome ? [outcome] : [])),
+    cursor: message.cursor ?? null,
     ignored: [...new Set(outcomes.flatMap((outcome) => ("events" in outcome ? outcome.ignored : [])))],
   };
 }

@@ -65,6 +65,13 @@ export interface TriggerTable {
   created_at: number;
 }
 
+export interface TriggerKindTable {
+  kind: string;
+  file: string;
+  bundle_hash: string;
+  source_path: string;
+}
+
 export interface AssetWatcherTable {
   id: number;
   asset_id: number;
@@ -103,6 +110,11 @@ export interface SourcePositionTable {
   source_id: number;
   partition: string;
   next_offset: number;
+}
+
+export interface SourceCursorTable {
+  source_id: number;
+  cursor: Uint8Array;
 }
 
 export interface MessageSeenTable {
@@ -327,11 +339,13 @@ export interface Database {
   dag_version: DagVersionTable;
   asset: AssetTable;
   trigger: TriggerTable;
+  trigger_kind: TriggerKindTable;
   asset_watcher: AssetWatcherTable;
   watcher_trigger: WatcherTriggerTable;
   import_error: ImportErrorTable;
   source: SourceTable;
   source_position: SourcePositionTable;
+  source_cursor: SourceCursorTable;
   message_seen: MessageSeenTable;
   asset_event: AssetEventTable;
   event_decision: EventDecisionTable;

@@ -9,6 +9,7 @@ export interface IngesterOptions {
   readonly committer: Committer;
   readonly definitions: () => Definitions;
   readonly positions: (source: string) => Promise<ReadonlyMap<string, bigint>>;
+  readonly cursor: (source: string) => Promise<string | null>;
   /** IngestSink.waitForRoom. */
   readonly waitForRoom: (triggerId: number) => Promise<void> | null;
 }
@@ -29,6 +30,10 @@ export class Ingester implements IngestSink {
 
   positions(source: string): Promise<ReadonlyMap<string, bigint>> {
     return this.#options.positions(source);
+  }
+
+  cursor(source: string): Promise<string | null> {
+    return this.#options.cursor(source);
   }
 
   startPositions(source: string, starts: ReadonlyMap<string, bigint>): Promise<void> {

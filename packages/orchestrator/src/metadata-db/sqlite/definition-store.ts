@@ -46,6 +46,7 @@ export class DefinitionStore {
         }
       }
       this.#retireDags(kept, failed);
+      this.#putTriggerKinds(pass.files, failed);
       this.#putAssets(pass, failed, now);
       this.#putImportErrors(pass.errors, now);
       this.#db.prepare("UPDATE meta SET value = value + 1 WHERE key = 'definitions_version'").run();
@@ -54,7 +55,14 @@ export class DefinitionStore {
 
   read(): DefinitionRows {
     const version = Number((this.#db.prepare("SELECT value FROM meta WHERE key = 'definitions_version'").get() as { value: string }).value);
-    return { version, dags: this.#readDags(), assets: this.#readAssets(), watchers: this.#readWatchers(), triggers: this.#readTriggers() };
+    return {
+      version,
+      dags: this.#readDags(),
+      assets: this.#readAssets(),
+      watchers: this.#readWatchers(),
+      triggers: this.#readTriggers(),
+      triggerKinds: this.#readTriggerKinds(),
+    };
   }
 
   setPaused(dag: number, isPaused: boolean): void {
@@ -133,6 +141,17 @@ export class DefinitionStore {
     this.#watchers.put(id, asset.watchers, now);
   }
 
+  /** Of a kind that several files bring, the first one's bundle is run. One of a file that failed stays as it was. */
+  #putTriggerKinds(files: readonly LoadedFile[], failedFiles: ReadonlySet<string>): void {
+    const kinds = new Map(files.toReversed().flatMap((file) => file.triggerKinds.map((kind) => [kind, file] as const)));
+    const rows = this.#db.prepare("SELECT kind, file FROM trigger_kind").all() as { kind: string; file: string }[];
+    for (const { kind, file } of rows) {
+      if (!kinds.has(kind) && !failedFiles.has(file)) this.#db.prepare("DELETE FROM trigger_kind WHERE kind = ?").run(kind);
+    }
+    const put = this.#db.prepare("INSERT OR REPLACE INTO trigger_kind VALUES (?, ?, ?, ?)");
+    for (const [kind, { file, bundleHash, path }] of kinds) put.run(kind, file, bundleHash, path);
+  }
+
   #putImportErrors(errors: readonly ImportError[], now: number): void {
     this.#db.prepare("DELETE FROM import_error").run();
     const insert = this.#db.prepare(`INSERT INTO import_error (file, code, message, line, column_number, hint, stack, created_at)
@@ -196,6 +215,15 @@ export class DefinitionStore {
       triggerId: row.trigger_id,
       groupName: row.group_name,
     }));
+  }
+
+  #readTriggerKinds(): DefinitionRows["triggerKinds"] {
+    const rows = this.#db.prepare("SELECT kind, bundle_hash, source_path FROM trigger_kind").all() as {
+      kind: string;
+      bundle_hash: string;
+      source_path: string;
+    }[];
+    return rows.map((row) => ({ kind: row.kind, bundleHash: row.bundle_hash, sourcePath: row.source_path }));
   }
 
   #readTriggers(): DefinitionRows["triggers"] {

@@ -42,6 +42,8 @@ export class IngestWriter {
       events += entry.events.length;
       deadLetters += entry.deadLetters.length;
     }
+    const cursors = new Map(unit.entries.flatMap(({ cursor }) => (cursor === null ? [] : [[cursor.source, cursor] as const])));
+    for (const cursor of cursors.values()) this.#sources.putCursor(cursor);
     const duplicates = unit.entries.length - fresh.length;
     if (duplicates > 0) this.#count(unit, "duplicate", duplicates, nameOfDuplicate(unit, fresh), now);
     const ignored = fresh.flatMap((entry) => entry.ignored);

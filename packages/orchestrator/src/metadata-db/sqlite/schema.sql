@@ -257,6 +257,11 @@ CREATE TABLE source (
   name TEXT NOT NULL UNIQUE
 );
 
+CREATE TABLE source_cursor (
+  source_id INTEGER PRIMARY KEY,
+  cursor BLOB NOT NULL
+);
+
 CREATE TABLE source_position (
   source_id INTEGER NOT NULL,
   partition TEXT NOT NULL,
@@ -312,6 +317,13 @@ CREATE TABLE trigger (
   created_at INTEGER NOT NULL,
   UNIQUE (kind, connection, canonical)
 );
+
+CREATE TABLE trigger_kind (
+  kind TEXT PRIMARY KEY,
+  file TEXT NOT NULL,
+  bundle_hash TEXT NOT NULL,
+  source_path TEXT NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE user_account (
   name TEXT PRIMARY KEY,

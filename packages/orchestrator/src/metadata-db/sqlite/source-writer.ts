@@ -11,6 +11,8 @@ export class SourceWriter {
   readonly #selectPositions: Statement;
   readonly #putPosition: Statement;
   readonly #startPosition: Statement;
+  readonly #putCursor: Statement;
+  readonly #selectCursor: Statement;
 
   constructor(db: Database) {
     this.#insertSource = db.prepare("INSERT INTO source (name) VALUES (?)");
@@ -20,6 +22,8 @@ export class SourceWriter {
     this.#putPosition = db.prepare(
       "INSERT INTO source_position VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset",
     );
+    this.#putCursor = db.prepare("INSERT INTO source_cursor VALUES (?, ?) ON CONFLICT DO UPDATE SET cursor = excluded.cursor");
+    this.#selectCursor = db.prepare("SELECT c.cursor FROM source_cursor c JOIN source s ON s.id = c.source_id WHERE s.name = ?").pluck();
     this.#startPosition = db.prepare("INSERT INTO source_position VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
   }
 
@@ -58,6 +62,14 @@ export class SourceWriter {
     if (row === undefined) return new Map();
     const rows = this.#selectPositions.all(row.id) as { partition: string; next_offset: number }[];
     return new Map(rows.map(({ partition, next_offset: next }) => [partition, BigInt(next)]));
+  }
+
+  putCursor({ source, value }: { readonly source: string; readonly value: string }): void {
+    this.#putCursor.run(this.idOf(source), Buffer.from(value));
+  }
+
+  readCursor(source: string): string | null {
+    return (this.#selectCursor.get(source) as Buffer | undefined)?.toString() ?? null;
   }
 
   forget(): void {

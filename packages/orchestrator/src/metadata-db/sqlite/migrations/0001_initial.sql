@@ -76,6 +76,14 @@ CREATE TABLE trigger (
   UNIQUE (kind, connection, canonical)
 );
 
+-- Triggers that DAG files define, and the bundle that each is run from.
+CREATE TABLE trigger_kind (
+  kind TEXT PRIMARY KEY,
+  file TEXT NOT NULL,
+  bundle_hash TEXT NOT NULL,
+  source_path TEXT NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE asset_watcher (
   id INTEGER PRIMARY KEY,
   asset_id INTEGER NOT NULL,
@@ -123,6 +131,12 @@ CREATE TABLE source_position (
   next_offset INTEGER NOT NULL,
   PRIMARY KEY (source_id, partition)
 ) WITHOUT ROWID;
+
+-- Of a trigger of a DAG file's own: where it goes on, as JSON.
+CREATE TABLE source_cursor (
+  source_id INTEGER PRIMARY KEY,
+  cursor BLOB NOT NULL
+);
 
 -- First 16 bytes of SHA-256 of the source's name, a zero byte and the message's id.
 CREATE TABLE message_seen (
