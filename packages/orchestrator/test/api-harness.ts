@@ -65,6 +65,7 @@ const TRIGGER_HEALTH: TriggerHealth = {
   lastMessageAt: null,
   reconnects: 0,
   messages: 5,
+  withoutIdentity: 1,
 };
 export const PASSWORD = "correct horse battery staple";
 

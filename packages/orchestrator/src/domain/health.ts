@@ -7,4 +7,6 @@ export interface TriggerHealth {
   readonly lastMessageAt: number | null;
   readonly reconnects: number;
   readonly messages: number;
+  /** Of them, those that their source gave no identity: taken at least once. */
+  readonly withoutIdentity: number;
 }

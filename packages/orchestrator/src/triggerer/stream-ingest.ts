@@ -23,7 +23,7 @@ export interface StreamIngestOptions {
   readonly isStopping: () => boolean;
   /** True once the stop's deadline is over. */
   readonly isAborted: () => boolean;
-  readonly onStored: (count: number) => void;
+  readonly onStored: (messages: readonly TriggerMessage[]) => void;
   readonly onPaused: (isPaused: boolean) => void;
   readonly onFailing: (error: Error) => void;
   readonly onSettleError: (error: Error) => void;
@@ -62,7 +62,7 @@ export class StreamIngest {
         await this.#settle(batch.slice(at), "retry");
         return false;
       }
-      this.#options.onStored(slice.length);
+      this.#options.onStored(slice);
       await this.#settle(slice, "ack");
     }
     return true;

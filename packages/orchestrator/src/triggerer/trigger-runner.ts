@@ -1,4 +1,4 @@
-import type { OpenTriggerContext, StreamState, TriggerStream } from "@millrace/sdk/provider";
+import type { OpenTriggerContext, StreamState, TriggerMessage, TriggerStream } from "@millrace/sdk/provider";
 import { backoffMs } from "../domain/backoff.ts";
 import { CancellableWait } from "../domain/cancellable-wait.ts";
 import type { Clock } from "../domain/clock.ts";
@@ -15,7 +15,7 @@ import { StreamIngest } from "./stream-ingest.ts";
 export interface TriggererOptions {
   readonly sink: IngestSink;
   readonly connections: Connections;
-  readonly catalog: ProviderCatalog;
+  readonly catalog: Pick<ProviderCatalog, "findTrigger">;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -58,6 +58,7 @@ export class TriggerRunner {
       lastMessageAt: null,
       reconnects: 0,
       messages: 0,
+      withoutIdentity: 0,
     };
   }
 
@@ -150,6 +151,7 @@ export class TriggerRunner {
       defaultGroup: this.subscription.defaultGroup,
       positions: (source) => sink.positions(source),
       startPositions: (source, starts) => sink.startPositions(source, starts),
+      cursor: (source) => sink.cursor(source),
       signal: this.#abort.signal,
       log: this.#log,
       onState: (state, error) => this.#onState(state, error),
@@ -173,7 +175,7 @@ export class TriggerRunner {
       stopping: this.#stopSignal.promise,
       isStopping: () => this.#isStopping,
       isAborted: () => this.#isAborted,
-      onStored: (count) => this.#onStored(count),
+      onStored: (messages) => this.#onStored(messages),
       onPaused: (isPaused) => (this.#isPaused = isPaused),
       onFailing: (error) => this.#reportFailure(error),
       onSettleError: (error) =>
@@ -192,12 +194,12 @@ export class TriggerRunner {
     }
   }
 
-  #onStored(count: number): void {
-    this.#failures = 0;
+  #onStored(messages: readonly TriggerMessage[]): void {
     const isRecovered = this.#health.state === "failing";
     this.#update({
       lastMessageAt: this.#options.clock.now(),
-      messages: this.#health.messages + count,
+      messages: this.#health.messages + messages.length,
+      withoutIdentity: this.#health.withoutIdentity + messages.filter(({ identity }) => identity === null).length,
       ...(isRecovered ? { state: "streaming", lastError: this.#gapError } : {}),
     });
   }

@@ -50,6 +50,9 @@ class RecordingSink implements IngestSink {
     for (const [partition, next] of starts)
       if (!this.store.positions(source).has(partition)) this.store.setPosition(source, partition, next);
   }
+  async cursor(): Promise<null> {
+    return null;
+  }
   waitForRoom(): Promise<void> | null {
     return this.room;
   }

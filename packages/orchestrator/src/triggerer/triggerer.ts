@@ -93,6 +93,6 @@ export class Triggerer implements Service {
 }
 
 function isEqual(a: TriggerSubscription, b: TriggerSubscription): boolean {
-  const text = (s: TriggerSubscription): string => JSON.stringify([s.kind, s.connection, s.params, s.defaultGroup]);
+  const text = (s: TriggerSubscription): string => JSON.stringify([s.kind, s.connection, s.params, s.defaultGroup, s.version]);
   return text(a) === text(b);
 }

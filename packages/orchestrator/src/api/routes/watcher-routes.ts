@@ -13,6 +13,8 @@ const Health = Type.Object({
   last_message_at: NullableInstant,
   reconnects: Type.Integer(),
   messages: Type.Integer(),
+  /** Of them, those that their source gave no identity: taken at least once. */
+  messages_without_identity: Type.Integer(),
   /** Messages that wait in the broker; null where it does not tell. */
   lag: NullableInteger,
 });
@@ -85,7 +87,13 @@ function toWatcher(watcher: WatcherRead, counts: readonly IngestCountRead[], hea
 
 function toHealth(health: TriggerHealth | undefined, lags: ReadonlyMap<number, number>): Static<typeof Health> | null {
   if (health === undefined) return null;
-  const { triggerId, state, lastError, lastMessageAt, reconnects, messages } = health;
-  const lag = lags.get(triggerId) ?? null;
-  return { state, last_error: lastError, last_message_at: toNullableInstant(lastMessageAt), reconnects, messages, lag };
+  return {
+    state: health.state,
+    last_error: health.lastError,
+    last_message_at: toNullableInstant(health.lastMessageAt),
+    reconnects: health.reconnects,
+    messages: health.messages,
+    messages_without_identity: health.withoutIdentity,
+    lag: lags.get(health.triggerId) ?? null,
+  };
 }
