@@ -16,12 +16,26 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "metadata-db": ["domain", "telemetry"],
   "dag-loader": ["domain", "telemetry"],
   triggerer: ["domain", "telemetry"],
+  "trigger-host": ["domain", "telemetry"],
   scheduler: ["domain", "telemetry"],
   executors: ["domain", "telemetry"],
   worker: ["domain", "telemetry"],
   relay: ["domain", "telemetry"],
   api: ["domain", "telemetry"],
-  cli: ["domain", "telemetry", "config", "metadata-db", "dag-loader", "triggerer", "scheduler", "executors", "worker", "relay", "api"],
+  cli: [
+    "domain",
+    "telemetry",
+    "config",
+    "metadata-db",
+    "dag-loader",
+    "triggerer",
+    "trigger-host",
+    "scheduler",
+    "executors",
+    "worker",
+    "relay",
+    "api",
+  ],
 };
 
 /** Packages that a folder may import, where that is not everything; docs/adr names the libraries of domain/. */

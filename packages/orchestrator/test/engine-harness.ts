@@ -8,7 +8,7 @@ import { loadConfig } from "../src/config/config.ts";
 import { EnvironmentConnections } from "../src/config/connections.ts";
 import { EnvironmentVariables } from "../src/config/variables.ts";
 import { discoverProviders } from "../src/cli/standalone/discover-providers.ts";
-import { Engine } from "../src/cli/standalone/engine.ts";
+import { Engine, type EngineOptions } from "../src/cli/standalone/engine.ts";
 import { systemClock } from "../src/domain/clock.ts";
 import type { Log } from "../src/domain/log.ts";
 import type { ActiveRun } from "../src/domain/run.ts";
@@ -42,6 +42,7 @@ export interface HarnessOptions {
   /** Of an engine that was stopped (or left as if killed) before. */
   readonly home?: string;
   readonly maxWorkers?: number;
+  readonly triggerHostLimits?: EngineOptions["triggerHostLimits"];
 }
 
 const NODE_MODULES = fileURLToPath(new URL("../../../node_modules", import.meta.url));
@@ -75,6 +76,7 @@ export async function startEngine(t: TestContext, options: HarnessOptions): Prom
     clock: systemClock,
     log,
     version: "test",
+    ...(options.triggerHostLimits && { triggerHostLimits: options.triggerHostLimits }),
     onRunEnd: (run) => waiting.get(run.id)?.(run),
   });
   await engine.start();

@@ -1,3 +1,4 @@
+import { canonicalJson } from "../domain/canonical-json.ts";
 import type { AssetSnapshot } from "../domain/dag-snapshot.ts";
 import { problem, type Problem } from "./import-error.ts";
 
@@ -32,13 +33,4 @@ function isBare({ uri, group, description, extra, schema, watchers }: AssetSnaps
 function differences(a: AssetSnapshot, b: AssetSnapshot): string[] {
   const fields = ["uri", "group", "description", "extra", "schema", "watchers"] as const;
   return fields.filter((field) => canonicalJson(a[field]) !== canonicalJson(b[field]));
-}
-
-/** JSON with the keys of objects in order. */
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) =>
-    part !== null && typeof part === "object" && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
 }

@@ -13,6 +13,7 @@ import { checkWatchers } from "./check-watchers.ts";
 import type { DagFile } from "./find-dag-files.ts";
 import { problem, type Problem } from "./import-error.ts";
 import { resolveQueues } from "./resolve-queues.ts";
+import { TriggerKindRegistry } from "./trigger-kind-registry.ts";
 import { remembered } from "./remembered.ts";
 import { whereHint } from "./where-hint.ts";
 
@@ -65,6 +66,7 @@ class DefinitionCheck {
   readonly #dags = new Map<string, DagOwner>();
   readonly #assets = new AssetRegistry();
   readonly #queues = new QueueRegistry();
+  readonly #triggerKinds = new TriggerKindRegistry();
 
   constructor(catalog: ProviderCatalog) {
     this.#catalog = catalog;
@@ -72,8 +74,10 @@ class DefinitionCheck {
 
   /** What is wrong with the file; where nothing is, its definitions are taken. */
   accept(one: EvaluatedDagFile): Problem | null {
-    const found = this.#findDuplicateDag(one) ?? this.#findBadAsset(one) ?? this.#findBadDestination(one);
+    const found =
+      this.#findDuplicateDag(one) ?? this.#triggerKinds.findConflict(one) ?? this.#findBadAsset(one) ?? this.#findBadDestination(one);
     if (found !== null) return found;
+    this.#triggerKinds.add(one);
     for (const dag of one.evaluated.dags) {
       const { dagId } = dag.snapshot;
       if (!this.#dags.has(dagId)) this.#dags.set(dagId, { file: one.file.file, made: this.#makerOf(one, dag) });
@@ -109,6 +113,7 @@ class DefinitionCheck {
       dags: evaluated.dags.filter((dag) => this.#dags.get(dag.snapshot.dagId)?.file === file.file).map((dag) => dag.snapshot),
       assets: unique(evaluated.assets.map(({ snapshot }) => this.#assets.get(snapshot.name) ?? snapshot)),
       destinations: unique(evaluated.destinations.map(({ snapshot }) => snapshot)),
+      triggerKinds: unique(evaluated.triggerKinds.map(({ snapshot }) => snapshot)),
       warnings: [...bundle.warnings, ...strayWarnings(one)],
     };
   }
@@ -132,11 +137,12 @@ class DefinitionCheck {
     const assets = [new AssetRegistry(), this.#assets];
     const queues = [new QueueRegistry(), this.#queues];
     const { file } = one.file;
+    const own = one.evaluated.triggerKinds.map((kind) => kind.snapshot);
     for (const { snapshot, site } of one.evaluated.assets) {
       const found =
         firstOf(assets, (registry) => registry.findConflict(snapshot, file)) ??
         findBadSchema(snapshot) ??
-        firstOf(snapshot.watchers, (watcher) => checkTriggers(this.#catalog, snapshot.name, watcher)) ??
+        firstOf(snapshot.watchers, (watcher) => checkTriggers(this.#catalog, own, snapshot.name, watcher)) ??
         checkWatchers(this.#catalog, snapshot) ??
         firstOf(snapshot.watchers, (watcher) =>
           firstOf(queues, (registry) => registry.findConflict(this.#catalog, snapshot.name, watcher, file)),

@@ -5,9 +5,20 @@ import type { ProviderCatalog } from "../domain/provider-catalog.ts";
 import { problem, type Problem } from "./import-error.ts";
 import { remembered } from "./remembered.ts";
 
-export function checkTriggers(catalog: ProviderCatalog, asset: string, { name, triggers }: WatcherSnapshot): Problem | null {
+/** `own`: the kinds of the triggers that the file itself defines; they have checked their params. */
+export function checkTriggers(
+  catalog: ProviderCatalog,
+  own: readonly string[],
+  asset: string,
+  { name, triggers }: WatcherSnapshot,
+): Problem | null {
   const what = `asset '${asset}': watcher '${name}'`;
-  return triggers.map((trigger) => checkTrigger(catalog, what, trigger)).find((found) => found !== null) ?? null;
+  return (
+    triggers
+      .filter(({ kind }) => !own.includes(kind))
+      .map((trigger) => checkTrigger(catalog, what, trigger))
+      .find((found) => found !== null) ?? null
+  );
 }
 
 function checkTrigger(catalog: ProviderCatalog, what: string, trigger: TriggerSnapshot): Problem | null {

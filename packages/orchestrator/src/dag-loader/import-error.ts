@@ -10,6 +10,7 @@ export const IMPORT_ERRORS = {
   IMPORT_OUT_OF_MEMORY: "load big data inside tasks, not while the file is imported",
   IMPORT_CRASHED: "a DAG file must not end its process; look for process.exit() or a native addon that crashes",
   DUPLICATE_DAG: "give one of the two DAGs another id",
+  DUPLICATE_TRIGGER: "give one of the two another kind, or define it in one file and import it from there",
   ASSET_CONFLICT: "define the asset in one file and import it from there, or name it without options elsewhere",
   TRIGGER_KIND_UNKNOWN: "install the provider package that brings it",
   DESTINATION_KIND_UNKNOWN: "install the provider package that brings it",

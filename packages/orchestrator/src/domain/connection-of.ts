@@ -18,6 +18,7 @@ export async function connectionOf(
 
 /** What is missing is told where nothing takes its place. */
 async function findConnection(connections: Connections, id: string): Promise<Connection | MillraceError> {
+  if (id === "") return new MillraceError("CONNECTION_NOT_FOUND", "the trigger names no connection");
   try {
     return await connections.get(id);
   } catch (error) {

@@ -11,6 +11,8 @@ export interface LoadedFile {
   readonly dags: readonly DagSnapshot[];
   readonly assets: readonly AssetSnapshot[];
   readonly destinations: readonly DestinationSnapshot[];
+  /** Of the triggers that it defines itself, or imports from another file of its project. */
+  readonly triggerKinds: readonly string[];
   readonly warnings: readonly string[];
 }
 

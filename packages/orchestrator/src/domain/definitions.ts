@@ -63,6 +63,13 @@ export interface WatcherEntry {
   readonly payload: CelProjection | null;
 }
 
+/** Where the code of a trigger is that a DAG file defines. */
+export interface TriggerCode {
+  readonly kind: string;
+  readonly bundleHash: string;
+  readonly sourcePath: string;
+}
+
 interface WatcherRow {
   readonly assetId: number;
   readonly name: string;
@@ -79,6 +86,7 @@ export interface DefinitionRows {
   readonly assets: readonly { readonly id: number; readonly snapshot: AssetSnapshot }[];
   readonly watchers: readonly WatcherRow[];
   readonly triggers: readonly { readonly id: number; readonly snapshot: TriggerSnapshot }[];
+  readonly triggerKinds: readonly TriggerCode[];
 }
 
 /** All that is loaded, immutable: an ingest uses one snapshot of it throughout. */
@@ -90,6 +98,8 @@ export interface Definitions {
   readonly assets: ReadonlyMap<string, AssetEntry>;
   readonly assetsById: ReadonlyMap<number, AssetEntry>;
   readonly triggers: ReadonlyMap<number, TriggerEntry>;
+  /** Those that DAG files define, by kind. */
+  readonly triggerKinds: ReadonlyMap<string, TriggerCode>;
 }
 
 export const NO_DEFINITIONS: Definitions = {
@@ -99,6 +109,7 @@ export const NO_DEFINITIONS: Definitions = {
   assets: new Map(),
   assetsById: new Map(),
   triggers: new Map(),
+  triggerKinds: new Map(),
 };
 
 /** @throws {MillraceError} CEL_INVALID, which the loader's check rules out. */
@@ -119,6 +130,7 @@ export function buildDefinitions(rows: DefinitionRows): Definitions {
     assets: new Map(assets.map((asset) => [asset.name, asset])),
     assetsById,
     triggers: new Map(buildTriggers(rows, assetsById).map((trigger) => [trigger.id, trigger])),
+    triggerKinds: new Map(rows.triggerKinds.map((code) => [code.kind, code])),
   };
 }
 

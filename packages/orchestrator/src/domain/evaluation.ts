@@ -23,6 +23,8 @@ export interface EvaluatedFile {
   /** Exported, or reachable from an exported DAG. */
   readonly assets: readonly Sited<AssetSnapshot>[];
   readonly destinations: readonly Sited<DestinationSnapshot>[];
+  /** Of every trigger that was defined while the file was imported. */
+  readonly triggerKinds: readonly Sited<string>[];
 }
 
 export interface EvaluationFailure {

@@ -1,3 +1,5 @@
+import type { Connection } from "@millrace/sdk/provider";
+
 const MASK = "***";
 /** Shorter values would mask ordinary words. */
 const MIN_SECRET_LENGTH = 3;
@@ -11,6 +13,13 @@ export class SecretMask {
     this.#secrets.add(secret);
     // As it looks inside JSON, where it needs escapes.
     this.#secrets.add(JSON.stringify(secret).slice(1, -1));
+  }
+
+  addConnection({ password, extra }: Connection): void {
+    this.add(password);
+    for (const [name, value] of Object.entries(extra)) {
+      if (/pass|secret|token|key|credential/i.test(name) && typeof value === "string") this.add(value);
+    }
   }
 
   apply(text: string): string {

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { outcomeOf } from "@millrace/sdk/internal";
 import type { WireError } from "../domain/worker-frames.ts";
 import { PermanentError } from "./permanent-error.ts";
-import type { SecretMask } from "./secret-mask.ts";
+import type { SecretMask } from "../domain/secret-mask.ts";
 
 /** Of this server and its SDK, sources or compiled: frames that a source map was applied to have paths. */
 const OWN_FOLDERS = [new URL("../../", import.meta.url), new URL("../", import.meta.resolve("@millrace/sdk/internal"))];

@@ -5,7 +5,7 @@ import type { DispatchFrame, TaskPlace, WireEvent } from "../domain/worker-frame
 import { assetsOfPattern, patternAt } from "./pattern-assets.ts";
 import { PermanentError } from "./permanent-error.ts";
 import { type StartingEvent, startOf } from "./run-start.ts";
-import type { SecretMask } from "./secret-mask.ts";
+import type { SecretMask } from "../domain/secret-mask.ts";
 import type { TaskLog } from "./task-log.ts";
 import { TaskOutputs } from "./task-outputs.ts";
 import type { TaskOutput } from "./task-runner.ts";
@@ -71,10 +71,7 @@ function scopeOf(input: TaskInput, task: TaskDefinition, params: unknown, output
 
 async function getConnection({ values, dispatch, mask }: TaskInput, id: string): Promise<Connection> {
   const connection = (await values.get(dispatch.ref, "connection", id)) as Connection;
-  mask.add(connection.password);
-  for (const [name, value] of Object.entries(connection.extra)) {
-    if (/pass|secret|token|key|credential/i.test(name) && typeof value === "string") mask.add(value);
-  }
+  mask.addConnection(connection);
   return connection;
 }
 

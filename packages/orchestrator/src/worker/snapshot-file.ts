@@ -47,6 +47,7 @@ export function snapshotFile(exports: Readonly<Record<string, unknown>>, made: r
     dags: [...dags].map((dag) => ({ snapshot: snapshotDag(dag), site: dag.site })),
     strayDags: made.flatMap((one) => (one.kind === "dag" && !dags.has(one) ? [{ dagId: one.dagId, site: one.site }] : [])),
     assets: [...assets].map((asset) => ({ snapshot: snapshotAsset(asset), site: asset.site })),
+    triggerKinds: made.flatMap((one) => (one.kind === "trigger" ? [{ snapshot: one.triggerKind, site: one.site }] : [])),
     destinations: made.flatMap((one) => (one.kind === "destination" ? [{ snapshot: snapshotDestination(one), site: one.site }] : [])),
   };
 }

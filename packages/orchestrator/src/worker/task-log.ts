@@ -1,5 +1,5 @@
 import { format } from "node:util";
-import type { SecretMask } from "./secret-mask.ts";
+import type { SecretMask } from "../domain/secret-mask.ts";
 import { now } from "./worker-clock.ts";
 
 const MAX_CHUNK_BYTES = 64 * 1024;

@@ -4,7 +4,7 @@ import { type CurrentTry, currentTry } from "./current-try.ts";
 import { describeError } from "./describe-error.ts";
 import { PermanentError } from "./permanent-error.ts";
 import { type Dispatch, prepareTask } from "./prepared-task.ts";
-import { SecretMask } from "./secret-mask.ts";
+import { SecretMask } from "../domain/secret-mask.ts";
 import { TaskLog } from "./task-log.ts";
 import { ValueRequests } from "./value-requests.ts";
 import { now } from "./worker-clock.ts";

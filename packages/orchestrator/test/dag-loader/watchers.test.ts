@@ -111,3 +111,67 @@ test("a destination that no provider takes is told", async (t) => {
   assert.equal(code, "BAD_DESTINATION");
   assert.match(message, /a destination: the URL does not say of which system.*'sqs'/);
 });
+
+const own = (kind: string, rest = ""): string =>
+  `import { defineAsset, defineDag, defineTrigger } from "@millrace/sdk"; import { z } from "zod";
+  export const numbers = defineTrigger({ kind: "${kind}", params: z.object({ from: z.number() }), ${rest} run: async function* () { yield { payload: 1 }; } });`;
+const using = (dagId: string, watcher: string): string =>
+  `const a = defineAsset("a", { watchers: { w: ${watcher} } }); export default defineDag("${dagId}", { schedule: a }, (dag) => { dag.task("t", () => 1); });`;
+
+test("a trigger of one's own is data like any other, and known by its kind", async (t) => {
+  const files = {
+    "numbers.ts": own("acme.numbers"),
+    "d.ts": `import { defineAsset, defineDag } from "@millrace/sdk"; import { numbers } from "./numbers.ts";\n${using("d", "numbers({ from: 1 })")}`,
+    "e.ts": `import { defineAsset, defineDag } from "@millrace/sdk"; import { numbers } from "./numbers.ts";\n${using("e", "numbers({ from: 1 })")}`,
+  };
+  const project = await DagProject.make(t, files);
+  const pass = await project.loader.load();
+  assert.deepEqual(pass.errors, []);
+  assert.deepEqual(
+    pass.files.map(({ file, triggerKinds }) => [file, triggerKinds]),
+    [
+      ["d.ts", ["acme.numbers"]],
+      ["e.ts", ["acme.numbers"]],
+      ["numbers.ts", ["acme.numbers"]],
+    ],
+  );
+  assert.deepEqual(pass.files[0]?.assets[0]?.watchers[0]?.triggers, [{ kind: "acme.numbers", connection: "", params: { from: 1 } }]);
+});
+
+const OWN_MISTAKES: readonly (readonly [text: string, code: string, message: RegExp])[] = [
+  [own("acme.numbers") + using("d", `numbers({ from: "x" })`), "BAD_OPTION", /trigger 'acme.numbers': its params do not fit: from: /],
+  [own("numbers"), "BAD_NAME", /expected a kind with a dot in it, such as 'acme.orders', got 'numbers'/],
+  [own("acme.numbers", `fro: "deferral",`), "BAD_OPTION", /defineTrigger: there is no option 'fro'/],
+  [
+    own("acme.numbers", `for: "deferral",`) + using("d", "numbers({ from: 1 })"),
+    "BAD_OPTION",
+    /event trigger, got 'acme.numbers, which is only for deferral/,
+  ],
+  [
+    own("acme.numbers") + own("acme.numbers").replaceAll("import", "//").replace("numbers =", "more ="),
+    "DUPLICATE_TRIGGER",
+    /defines two triggers of the kind 'acme.numbers'/,
+  ],
+  [
+    using("d", `{ kind: "acme.other", connection: "", params: {} }`).replace("", own("acme.numbers")),
+    "TRIGGER_KIND_UNKNOWN",
+    /'acme.other'/,
+  ],
+];
+for (const [text, code, message] of OWN_MISTAKES) {
+  test(`refused: ${message.source}`, async (t) => {
+    const error = await (await DagProject.make(t, { "d.ts": text })).errorOf("d.ts");
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, message);
+  });
+}
+
+test("two files cannot define one kind in two ways", async (t) => {
+  const project = await DagProject.make(t, {
+    "a.ts": own("acme.numbers") + using("d", "numbers({ from: 1 })"),
+    "b.ts": own("acme.numbers"),
+  });
+  const { code, message } = await project.errorOf("b.ts");
+  assert.equal(code, "DUPLICATE_TRIGGER");
+  assert.match(message, /'a.ts' defines it, and so does 'b.ts'/);
+});

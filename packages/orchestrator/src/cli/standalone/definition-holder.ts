@@ -47,5 +47,8 @@ export class DefinitionHolder {
 
 /** The distinct triggers that watchers want open. */
 export function subscriptionsOf(definitions: Definitions): readonly TriggerSubscription[] {
-  return [...definitions.triggers.values()].map(({ id, snapshot, defaultGroup }) => ({ triggerId: id, ...snapshot, defaultGroup }));
+  return [...definitions.triggers.values()].map(({ id, snapshot, defaultGroup }) => {
+    const version = definitions.triggerKinds.get(snapshot.kind)?.bundleHash ?? null;
+    return { triggerId: id, ...snapshot, defaultGroup, version };
+  });
 }

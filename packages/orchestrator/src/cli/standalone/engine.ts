@@ -1,12 +1,15 @@
+import { join } from "node:path";
 import type { Config } from "../../config/config.ts";
 import { DagLoader } from "../../dag-loader/dag-loader.ts";
 import type { CommitListener } from "../../domain/committer.ts";
 import type { LoadPass } from "../../domain/dag-folder.ts";
 import type { DagEntry } from "../../domain/definitions.ts";
+import { canonicalJson } from "../../domain/canonical-json.ts";
 import { didYouMean } from "../../domain/did-you-mean.ts";
 import type { DagPause, EngineControl, UnpauseOptions } from "../../domain/engine-control.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
+import { userCodeEnvironment } from "../../domain/user-code-environment.ts";
 import { GroupCommitter } from "../../metadata-db/committer.ts";
 import { DefinitionStore } from "../../metadata-db/sqlite/definition-store.ts";
 import { registerProcess } from "../../metadata-db/sqlite/process-store.ts";
@@ -16,6 +19,8 @@ import { Relay } from "../../relay/relay.ts";
 import { createAssetEvent } from "../../scheduler/create-asset-event.ts";
 import { createDagRun } from "../../scheduler/create-dag-run.ts";
 import type { Scheduler } from "../../scheduler/scheduler.ts";
+import type { HostLimits } from "../../trigger-host/host-process.ts";
+import { withOwnTriggers } from "../../trigger-host/own-triggers.ts";
 import { Ingester } from "../../triggerer/ingester.ts";
 import { Triggerer } from "../../triggerer/triggerer.ts";
 import { DefinitionHolder, subscriptionsOf } from "./definition-holder.ts";
@@ -25,6 +30,7 @@ import { PassLog } from "./pass-log.ts";
 export interface EngineOptions extends SchedulerParts {
   readonly config: Config;
   readonly catalog: ProviderCatalog;
+  readonly triggerHostLimits?: Partial<HostLimits>;
 }
 
 const ROLES = ["scheduler", "triggerer", "executor", "relay", "api-server"];
@@ -56,7 +62,7 @@ export class Engine implements EngineControl {
     this.committer = new GroupCommitter({ writer, clock, log: log.child({ part: "committer" }), listener });
     const store = new DefinitionStore(
       db,
-      (trigger) => catalog.findTrigger(trigger.kind)?.canonical(trigger.params) ?? JSON.stringify(trigger.params),
+      (trigger) => catalog.findTrigger(trigger.kind)?.canonical(trigger.params) ?? canonicalJson(trigger.params),
     );
     this.relay = new Relay({
       outbox: new SqliteOutbox(db, this.committer),
@@ -75,9 +81,10 @@ export class Engine implements EngineControl {
       committer: this.committer,
       definitions: () => this.definitions.current,
       positions: async (source) => writer.sources.readAll(source),
+      cursor: async (source) => writer.sources.readCursor(source),
       waitForRoom: (triggerId) => this.scheduler.backlog.waitForRoom(triggerId) ?? this.scheduler.inbox.waitForRoom(triggerId),
     });
-    this.triggerer = new Triggerer({ sink, connections, catalog, clock, log: log.child({ part: "triggerer" }) });
+    this.triggerer = new Triggerer({ sink, connections, catalog: this.#withOwnTriggers(), clock, log: log.child({ part: "triggerer" }) });
     this.loader = this.#makeLoader();
   }
 
@@ -151,6 +158,19 @@ export class Engine implements EngineControl {
   /** The newest picture of the dags folders. */
   get lastPass(): LoadPass {
     return this.#lastPass;
+  }
+
+  #withOwnTriggers(): Pick<ProviderCatalog, "findTrigger"> {
+    const { config, catalog, environment, clock, connections, variables, triggerHostLimits } = this.#options;
+    return withOwnTriggers({
+      providers: catalog,
+      definitions: () => this.definitions.current,
+      bundlesFolder: join(config.home, "bundles"),
+      environment: userCodeEnvironment(environment),
+      values: async (what, id): Promise<unknown> => (what === "connection" ? connections : variables).get(id),
+      clock,
+      ...(triggerHostLimits && { limits: triggerHostLimits }),
+    });
   }
 
   #makeLoader(): DagLoader {

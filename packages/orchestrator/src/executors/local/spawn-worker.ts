@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Readable } from "node:stream";
 import type { Log } from "../../domain/log.ts";
+import { readLines } from "../../telemetry/read-lines.ts";
 import { type WorkerOptions, workerEnvironment } from "../../domain/worker-options.ts";
 
 export interface WorkerCommand {
@@ -23,28 +23,4 @@ export function spawnWorker(command: WorkerCommand, options: WorkerOptions, log:
     readLines(child[stream], (line) => log.info(line, { worker: child.pid, stream }));
   }
   return child;
-}
-
-/** A longer line comes in pieces: a task that writes without end must not fill the server's memory. */
-const MAX_LINE = 16 * 1024;
-
-function readLines(input: Readable, onLine: (line: string) => void): void {
-  let rest = "";
-  input.setEncoding("utf8");
-  input.on("data", (chunk: string) => {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) inPieces(line, onLine);
-    if (rest.length > MAX_LINE) {
-      inPieces(rest, onLine);
-      rest = "";
-    }
-  });
-  input.on("end", () => {
-    if (rest !== "") inPieces(rest, onLine);
-  });
-}
-
-function inPieces(line: string, onLine: (line: string) => void): void {
-  for (let at = 0; at < line.length; at += MAX_LINE) onLine(line.slice(at, at + MAX_LINE));
 }

@@ -1,0 +1,29 @@
+import { Socket } from "node:net";
+import { workerData } from "node:worker_threads";
+import { encodeFrame } from "../domain/frame-codec.ts";
+import type { HostHeartbeat } from "../domain/trigger-host-frames.ts";
+
+const INTERVAL_MS = 250;
+
+const { fd, group, turns } = workerData as { readonly fd: number; readonly group: number; readonly turns: SharedArrayBuffer };
+const view = new Int32Array(turns);
+const pipe = new Socket({ fd });
+
+let lastTurns = 0;
+let lastTurnAt = performance.now();
+
+function beat(): void {
+  const now = performance.now();
+  const current = Atomics.load(view, 0);
+  if (current !== lastTurns) lastTurnAt = now;
+  lastTurns = current;
+  const heartbeat: HostHeartbeat = { rssBytes: process.memoryUsage.rss(), blockedMs: Math.round(now - lastTurnAt) };
+  pipe.write(encodeFrame(heartbeat));
+}
+
+setInterval(beat, INTERVAL_MS);
+// The main thread may be blocked and never notice that the server is gone; what it started goes with it.
+const end = (): void => void process.kill(group, "SIGKILL");
+pipe.on("error", end);
+pipe.on("close", end);
+pipe.resume();
