@@ -1,3 +1,4 @@
+import type { AuditReads } from "./audit-reads.ts";
 import type { DagSnapshot, EnvelopeName, JsonSchema, TaskSnapshot } from "./dag-snapshot.ts";
 import type { DecisionName } from "./decision.ts";
 import type { QueuedEventReads } from "./queued-event-reads.ts";
@@ -17,6 +18,7 @@ export interface Reads {
   readonly watchers: WatcherReads;
   readonly queuedEvents: QueuedEventReads;
   readonly xcoms: XcomReads;
+  readonly audit: AuditReads;
 }
 
 export interface PageRequest {
@@ -81,6 +83,8 @@ export interface DagReads {
   /** In order of the DAG's id string. */
   list(filter: DagFilter, page: PageRequest): Promise<Page<DagRead>>;
   find(dagId: string): Promise<DagRead | null>;
+  /** Every version that is kept, in order of number. */
+  versions(dag: DagRead): Promise<readonly DagVersionRead[]>;
 }
 
 // DAG runs -----------------------------------------------------------------------------------------------------------
@@ -104,8 +108,9 @@ export interface DagRunRead {
 }
 
 export interface DagRunFilter {
-  /** Undefined for the runs of every DAG. */
+  /** Undefined, with `dagIds`, for the runs of every DAG. */
   readonly dagId?: string | undefined;
+  readonly dagIds?: readonly string[] | undefined;
   readonly states?: readonly DagRunState[] | undefined;
   readonly runTypes?: readonly RunType[] | undefined;
   readonly created?: TimeRange | undefined;
@@ -121,6 +126,8 @@ export interface DagRunReads {
   /** `dagRunId`: ours, or the one a user gave. */
   find(dagId: string, dagRunId: string): Promise<DagRunRead | null>;
   findMany(ids: readonly number[]): Promise<ReadonlyMap<number, DagRunRead>>;
+  /** How many runs of a DAG are in each state; it looks through their whole history. */
+  countByState(dagId: string): Promise<ReadonlyMap<DagRunState, number>>;
 }
 
 // Task instances -----------------------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ import {
   TaskInstanceCollectionSchema,
   TaskInstanceSchema,
   TaskTryCollectionSchema,
+  TaskTrySchema,
   toTaskInstance,
   toTaskTry,
 } from "../resources/task-instance-resource.ts";
 import { readCursor, readRunTimes, runTimes, toCursor } from "./dag-run-routes.ts";
-import { getDag, getDagRun, getTaskInstance } from "./found.ts";
+import { getDag, getDagRun, getTaskInstance, type TaskInstancePath } from "./found.ts";
 import { pageQuery, queryObject, readPage } from "./query.ts";
 
 const RUN_PATH = "/api/v2/dags/:dag_id/dagRuns/:dag_run_id";
@@ -81,23 +82,58 @@ function isWanted(instance: TaskInstanceRead, { taskId, states, mapIndexes }: Om
   );
 }
 
+/** The map index is a part of the path, or a query parameter: Airflow has both. */
 function oneTaskInstanceRoutes(app: ApiServer, { reads }: ApiContext): void {
+  const mapped = { ...TaskPath.properties, map_index: Type.Integer({ minimum: -1 }) };
   const tags = ["Task Instance"];
+  const path = `${RUN_PATH}/taskInstances/:task_id`;
   const one = { tags, summary: "One task instance: its latest try", params: TaskPath, response: { 200: TaskInstanceSchema } };
-  app.get(`${RUN_PATH}/taskInstances/:task_id`, { schema: one }, async ({ params }) =>
-    toTaskInstance(await getTaskInstance(reads, params)),
+  app.get(path, { schema: one }, async ({ params }) => toTaskInstance(await getTaskInstance(reads, params)));
+  const oneMapped = { ...one, params: Type.Object(mapped) };
+  app.get(`${path}/:map_index`, { schema: oneMapped }, async ({ params }) =>
+    toTaskInstance(await getTaskInstance(reads, params, params.map_index)),
   );
+  const querystring = queryObject({ map_index: MapIndex });
   const tries = {
     tags,
     summary: "All tries of a task instance",
     params: TaskPath,
-    querystring: queryObject({ map_index: MapIndex }),
+    querystring,
     response: { 200: TaskTryCollectionSchema },
   };
-  app.get(`${RUN_PATH}/taskInstances/:task_id/tries`, { schema: tries }, async ({ params, query }) => {
-    const instance = await getTaskInstance(reads, params, query.map_index);
+  app.get(`${path}/tries`, { schema: tries }, async ({ params, query }) => listTries(params, query.map_index));
+  const triesMapped = { ...tries, params: Type.Object(mapped), querystring: queryObject({}) };
+  app.get(`${path}/:map_index/tries`, { schema: triesMapped }, async ({ params }) => listTries(params, params.map_index));
+  const number = { task_try_number: Type.Integer({ minimum: 1 }) };
+  const oneTry = {
+    tags,
+    summary: "One try of a task instance",
+    params: Type.Object({ ...TaskPath.properties, ...number }),
+    querystring,
+    response: { 200: TaskTrySchema },
+  };
+  app.get(`${path}/tries/:task_try_number`, { schema: oneTry }, async ({ params, query }) =>
+    getTry(params, query.map_index, params.task_try_number),
+  );
+  const oneTryMapped = { ...oneTry, params: Type.Object({ ...mapped, ...number }), querystring: queryObject({}) };
+  app.get(`${path}/:map_index/tries/:task_try_number`, { schema: oneTryMapped }, async ({ params }) =>
+    getTry(params, params.map_index, params.task_try_number),
+  );
+
+  async function listTries(task: TaskInstancePath, mapIndex: number | undefined) {
+    const instance = await getTaskInstance(reads, task, mapIndex);
     const earlier = await reads.taskInstances.earlierTries(instance);
     const all = instance.tryNumber === 0 ? earlier : [...earlier, instance];
     return { task_instances: all.map((attempt) => toTaskTry(instance, attempt)), total_entries: all.length };
-  });
+  }
+
+  async function getTry(task: TaskInstancePath, mapIndex: number | undefined, tryNumber: number) {
+    const { task_instances: all } = await listTries(task, mapIndex);
+    const found = all.find(({ try_number }) => try_number === tryNumber);
+    if (found !== undefined) return found;
+    const known = all.map(({ try_number }) => try_number).join(", ");
+    throw new MillraceError("NOT_FOUND", `task '${task.task_id}' of run '${task.dag_run_id}' has no try ${tryNumber}`, {
+      hint: known === "" ? "no try of it is stored yet" : `it has ${known}`,
+    });
+  }
 }

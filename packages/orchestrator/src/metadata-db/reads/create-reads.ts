@@ -3,6 +3,7 @@ import type { Reads } from "../../domain/reads.ts";
 import type { Database } from "../../domain/tables.ts";
 import { AssetEventQueries } from "./asset-event-queries.ts";
 import { AssetQueries } from "./asset-queries.ts";
+import { AuditQueries } from "./audit-queries.ts";
 import { DagQueries } from "./dag-queries.ts";
 import { DagRunQueries } from "./dag-run-queries.ts";
 import { DagVersionQueries } from "./dag-version-queries.ts";
@@ -30,6 +31,7 @@ export function createReads(db: Kysely<Database>): Reads {
     importErrors: new ImportErrorQueries(db),
     deadLetters: new DeadLetterQueries(db),
     watchers,
+    audit: new AuditQueries(db),
     xcoms: new XcomQueries(db),
     queuedEvents: new QueuedEventQueries(db),
   };

@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import type { DagFilter, DagRead, DagReads, Page, PageRequest } from "../../domain/reads.ts";
+import type { DagFilter, DagRead, DagReads, DagVersionRead, Page, PageRequest } from "../../domain/reads.ts";
 import type { DagTable, Database } from "../../domain/tables.ts";
 import type { DagVersionQueries } from "./dag-version-queries.ts";
 
@@ -26,6 +26,12 @@ export class DagQueries implements DagReads {
   async find(dagId: string): Promise<DagRead | null> {
     const rows = await this.#select().where("dag.dag_id", "=", dagId).execute();
     return (await this.#toDags(rows))[0] ?? null;
+  }
+
+  async versions(dag: DagRead): Promise<readonly DagVersionRead[]> {
+    const rows = await this.#db.selectFrom("dag_version").select("id").where("dag", "=", dag.id).orderBy("number").execute();
+    const found = await this.#versions.findMany(rows.map(({ id }) => id));
+    return rows.map(({ id }) => found.get(id)!);
   }
 
   /** Every DAG, stale ones too, in order of their id strings. */

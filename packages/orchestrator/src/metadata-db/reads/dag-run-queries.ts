@@ -1,7 +1,7 @@
 import { type Kysely, type SelectQueryBuilder, sql } from "kysely";
 import { formatDagRunId, parseDagRunId } from "../../domain/ids.ts";
 import type { DagRunFilter, DagRunRead, DagRunReads, DagVersionRead, Page, PageRequest, TimeRange } from "../../domain/reads.ts";
-import { ACTIVE_LIMIT, DAG_RUN_STATE_CODES, RUN_TYPE_CODES, readDagRunState, readRunType } from "../../domain/states.ts";
+import { ACTIVE_LIMIT, DAG_RUN_STATE_CODES, type DagRunState, RUN_TYPE_CODES, readDagRunState, readRunType } from "../../domain/states.ts";
 import type { DagRunTable, Database } from "../../domain/tables.ts";
 import type { DagVersionQueries } from "./dag-version-queries.ts";
 import { findIdRange, type IdRange } from "./id-range.ts";
@@ -19,8 +19,8 @@ export class DagRunQueries implements DagRunReads {
   }
 
   async list(filter: DagRunFilter, page: PageRequest): Promise<Page<DagRunRead>> {
-    const dag = await this.#findDag(filter.dagId);
-    if (dag === null) return { rows: [], total: 0 };
+    const dag = await this.#findDags(filter);
+    if (dag?.length === 0) return { rows: [], total: 0 };
     const ids = await findIdRange(this.#db, "dag_run", filter.created);
     const [rows, counted] = await Promise.all([
       this.#page(filter, page, dag, ids),
@@ -33,14 +33,14 @@ export class DagRunQueries implements DagRunReads {
 
   /** A page without the count of all that match. */
   async listPage(filter: DagRunFilter, page: PageRequest): Promise<readonly DagRunRead[]> {
-    const dag = await this.#findDag(filter.dagId);
-    if (dag === null) return [];
+    const dag = await this.#findDags(filter);
+    if (dag?.length === 0) return [];
     return this.#page(filter, page, dag, await findIdRange(this.#db, "dag_run", filter.created));
   }
 
   async find(dagId: string, dagRunId: string): Promise<DagRunRead | null> {
-    const dag = await this.#findDag(dagId);
-    if (dag === null || dag === undefined) return null;
+    const [dag] = (await this.#findDags({ dagId })) ?? [];
+    if (dag === undefined) return null;
     const id = parseDagRunId(dagRunId);
     if (id !== null) {
       const run = (await this.findMany([id])).get(id);
@@ -56,13 +56,26 @@ export class DagRunQueries implements DagRunReads {
     return new Map((await this.#toRuns(rows)).map((run) => [run.id, run]));
   }
 
-  /** undefined: no DAG was asked for; null: there is none of that id. */
-  async #findDag(dagId: string | undefined): Promise<number | null | undefined> {
-    if (dagId === undefined) return undefined;
-    return (await this.#db.selectFrom("dag").select("id").where("dag_id", "=", dagId).executeTakeFirst())?.id ?? null;
+  async countByState(dagId: string): Promise<ReadonlyMap<DagRunState, number>> {
+    const [dag] = (await this.#findDags({ dagId })) ?? [];
+    const rows = await this.#db
+      .selectFrom("dag_run")
+      .select(({ fn }) => ["state", fn.countAll<number>().as("count")])
+      .where("dag", "=", dag ?? -1)
+      .groupBy("state")
+      .execute();
+    return new Map(rows.map(({ state, count }) => [readDagRunState(state), count]));
   }
 
-  async #page(filter: DagRunFilter, page: PageRequest, dag: number | undefined, ids: IdRange): Promise<readonly DagRunRead[]> {
+  /** undefined: no DAG was asked for; empty: there is none of these ids. */
+  async #findDags({ dagId, dagIds }: Pick<DagRunFilter, "dagId" | "dagIds">): Promise<readonly number[] | undefined> {
+    const wanted = dagId === undefined ? dagIds : [dagId];
+    if (wanted === undefined) return undefined;
+    const rows = await this.#db.selectFrom("dag").select("id").where("dag_id", "in", wanted).execute();
+    return rows.map(({ id }) => id);
+  }
+
+  async #page(filter: DagRunFilter, page: PageRequest, dag: readonly number[] | undefined, ids: IdRange): Promise<readonly DagRunRead[]> {
     const rows = await afterId(this.#select(filter, dag, ids), filter.afterId, page.order)
       .where("id", ">=", ids.from)
       .selectAll()
@@ -73,12 +86,12 @@ export class DagRunQueries implements DagRunReads {
     return this.#toRuns(rows);
   }
 
-  #select(filter: DagRunFilter, dag: number | undefined, ids: IdRange): RunQuery<{}> {
+  #select(filter: DagRunFilter, dag: readonly number[] | undefined, ids: IdRange): RunQuery<{}> {
     const { states, runTypes } = filter;
     const codes = states?.map((state) => DAG_RUN_STATE_CODES[state]);
     let query: RunQuery<{}> = this.#db.selectFrom("dag_run");
     if (!ids.isAll) query = query.where("id", ">=", ids.from).where("id", "<", ids.before);
-    if (dag !== undefined) query = query.where("dag", "=", dag);
+    if (dag !== undefined) query = dag.length === 1 ? query.where("dag", "=", dag[0]!) : query.where("dag", "in", dag);
     if (codes !== undefined) query = query.where("state", "in", codes);
     if (codes?.every((code) => code < ACTIVE_LIMIT)) query = query.where("id", "in", this.#activeIds());
     if (runTypes !== undefined)
