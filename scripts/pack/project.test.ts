@@ -1,12 +1,12 @@
 // What a user does outside this repository: installs the tarballs, makes a project, tests it, runs it.
 import { strict as assert } from "node:assert";
 import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { eventually, skipWithout } from "@millrace/test-services";
+import { eventually, skipWithout, startKafka } from "@millrace/test-services";
 import { markdownBlocks } from "../markdown-blocks.ts";
 import { makeModel } from "./onnx/make-model.ts";
 import { packPackages } from "./pack-packages.ts";
@@ -20,6 +20,13 @@ function makeFolder(t: TestContext): string {
   t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;
 }
+
+test("the templates' DAGs are the hello examples", () => {
+  for (const name of ["sqs", "kafka"]) {
+    const template = join(ROOT, `packages/orchestrator/templates/${name}/dags/hello-${name}.ts`);
+    assert.equal(readFileSync(template, "utf8"), readFileSync(join(ROOT, `examples/hello-${name}/hello-${name}.ts`), "utf8"));
+  }
+});
 
 test("the model beside the script that makes it is what it makes", () => {
   assert.deepEqual(readFileSync(join(import.meta.dirname, "onnx/double.onnx")), Buffer.from(makeModel()));
@@ -57,6 +64,25 @@ test("a project of one's own, from the tarballs", { skip: skipWithout("npm-regis
     writeFileSync(join(bare, "typo.ts"), `import { z } from "zodd";\nexport default z;\n`);
     const missing = shell.try("../installed/node_modules/.bin/millrace dags test typo.ts", bare);
     assert.match(missing.output, /UNRESOLVED_IMPORT[^]*zodd[^]*hint: .*npm install zodd/);
+  });
+
+  await t.test("a project's copy of the SDK works with the server's", () => {
+    const separate = join(folder, "separate");
+    const sdk = tarballs.find((tarball) => basename(tarball).startsWith("millrace-sdk-"))!;
+    mkdirSync(separate);
+    writeFileSync(join(separate, "package.json"), "{}");
+    shell.run(`${INSTALL} ${sdk}`, separate);
+    writeFileSync(join(separate, "copies.ts"), COPIES_DAG);
+    const { status, output } = shell.try("../installed/node_modules/.bin/millrace dags test copies.ts", separate);
+    assert.equal(status, 1);
+    assert.match(output, /imported from \S*\/separate\/node_modules\/@millrace\/sdk\//);
+    assert.match(output, /event of asset 'made'/);
+    assert.match(output, /skip +INFO +skipped: not today/);
+    // The stack is the author's alone.
+    assert.match(
+      output,
+      /fail +failed after \d+ ms, try 1 of 3\nfail +FailTask: no more\nfail +at Object\.run \(\S*\/copies\.ts:7:\d+\)\nrun: /,
+    );
   });
 
   await t.test("a Node that is too old gets one sentence", { skip: skipWithoutOldNode() }, () => {
@@ -102,6 +128,22 @@ export default defineDag("mistake", { schedule: each(a, { where: "payload.celciu
     rmSync(join(project, "dags/double.ts"));
   });
 
+  await t.test("the Kafka project's commands run its DAG", { skip: skipWithout("kafka") }, async (t) => {
+    const kafkaProject = join(folder, "kafka-project");
+    shell.run("npx millrace init ../kafka-project --template kafka", installed);
+    // The same packages, without another install.
+    symlinkSync(join(installed, "node_modules"), join(kafkaProject, "node_modules"));
+    const kafka = await startKafka();
+    t.after(() => kafka.stop());
+    await kafka.client.createTopic({ name: "hello", partitions: 1 });
+    replaceIn(join(kafkaProject, ".env"), "127.0.0.1:9092", kafka.url);
+    const [, start, send, look] = readmeCommands(kafkaProject) as [string, string, string, string];
+    const server = shell.start(t, start, kafkaProject);
+    await eventually(() => assert.match(server.output(), /^Next [^]*streaming/m));
+    shell.run(send, kafkaProject);
+    await eventually(() => assert.match(shell.run(look, kafkaProject), /success[^]*a message came {"payload":{"name":"Ada"}}/));
+  });
+
   await t.test("its README's commands run its DAG", async (t) => {
     const port = String(await freePort());
     for (const name of [".env", "queue.ts", "README.md"]) replaceIn(join(project, name), "4566", port);
@@ -115,6 +157,16 @@ export default defineDag("mistake", { schedule: each(a, { where: "payload.celciu
     await eventually(() => assert.match(shell.run(look, project), /success[^]*a message came {"payload":"hello from SQS"}/));
   });
 });
+
+const COPIES_DAG = `import { defineAsset, defineDag, fail, skip } from "@millrace/sdk";
+const made = defineAsset("made");
+export default defineDag("copies", { retries: 2 }, (dag) => {
+  const say = dag.task("say", { outlets: [made] }, ({ log }) => log.info("imported from " + import.meta.resolve("@millrace/sdk")));
+  const skipped = dag.task("skip", { after: [say] }, () => skip("not today"));
+  dag.task("never", { after: [skipped] }, () => 1);
+  dag.task("fail", { after: [say] }, () => fail("no more"));
+});
+`;
 
 const ONNX_DAG = `import { InferenceSession, Tensor } from "onnxruntime-node";
 import { fileURLToPath } from "node:url";

@@ -18,7 +18,7 @@ test("a first start: made-up password shown once, files of the owner alone, a se
   const password = /^The password of admin is (\S+) \(made up, and shown only now; MILLRACE_ADMIN_PASSWORD/m.exec(server.out)?.[1] ?? "";
   assert.match(server.out, /^Files +\S+\/home$/m);
   assert.match(server.out, /^DAGs +1 from 1 file$/m);
-  assert.match(server.out, /^Next +MILLRACE_HOME=\S+\/home millrace dags list$/m);
+  assert.match(server.out, /^Next +MILLRACE_HOME=\S+\/home npx millrace dags list$/m);
   for (const path of ["/auth/token", "/auth/token/cli"]) {
     const { status, body } = await server.login(password, path);
     assert.deepEqual([status, typeof body.access_token], [201, "string"]);

@@ -20,7 +20,7 @@ export async function describeStart({ address, engine, reads }: Standalone, { ho
     ["Files", home],
     ["DAGs", dags + failures],
     ...describeWatchers(watchers, engine),
-    ["Next", files.length + errors.length === 0 ? `write a DAG file into ${dagsFolders.join(" or ")}` : `${prefix}millrace dags list`],
+    ["Next", files.length + errors.length === 0 ? `write a DAG file into ${dagsFolders.join(" or ")}` : `${prefix}npx millrace dags list`],
   ]);
 }
 
