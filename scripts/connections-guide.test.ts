@@ -1,20 +1,25 @@
 // What the connections' guide says is tried out: each variable with the shell that sets it, each key with the provider that takes it.
 import { strict as assert } from "node:assert";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Connection } from "@millrace/sdk/provider";
 import { EnvironmentConnections } from "../packages/orchestrator/src/config/connections.ts";
 import { KNOWN_EXTRA as KAFKA_EXTRA } from "../packages/providers/kafka/src/extra.ts";
 import { KNOWN_EXTRA as AWS_EXTRA } from "../packages/providers/sqs/src/extra.ts";
+import { sharedFauxqs } from "@millrace/test-services";
+import { BIN, makeProject } from "../packages/orchestrator/test/standalone-process.ts";
 import { markdownBlocks } from "./markdown-blocks.ts";
 
 const GUIDE = join(import.meta.dirname, "../docs/guides/connections.md");
 
+const shellBlocks = () => markdownBlocks(GUIDE).filter(({ language }) => language === "sh");
+const isCommands = (text: string): boolean => text.startsWith("millrace ");
+
 /** The connections that the guide's shell blocks set. */
 async function exampleConnections(): Promise<readonly Connection[]> {
-  const scripts = markdownBlocks(GUIDE).filter(({ language }) => language === "sh");
+  const scripts = shellBlocks().filter(({ text }) => !isCommands(text));
   const environments = scripts.map(({ text }) => {
     const { status, stdout, stderr } = spawnSync("sh", ["-ec", `${text}\nenv -0`], {
       encoding: "utf8",
@@ -37,6 +42,32 @@ test("the guide's examples are connections, and have no key that is not used", a
     const known: readonly string[] = { aws: AWS_EXTRA, kafka: KAFKA_EXTRA }[connType] ?? [];
     for (const key of Object.keys(extra)) assert.ok(known.includes(key), `${id}: ${key}`);
   }
+});
+
+test("the guide's commands work, on a server and a queue of this machine", async (t) => {
+  const sqs = await sharedFauxqs();
+  await sqs.createQueue({ name: "readings" });
+  const local = (text: string): string => text.replaceAll("http://127.0.0.1:4566", sqs.url);
+  const project = makeProject(t);
+  await project.start();
+  const [aws] = markdownBlocks(GUIDE).filter(({ language }) => language === "json");
+  writeFileSync(join(project.folder, "aws.json"), local(aws!.text));
+  const bin = join(project.folder, "bin");
+  mkdirSync(bin);
+  writeFileSync(join(bin, "millrace"), `#!/bin/sh\nexec "${process.execPath}" "${BIN}" "$@"\n`, { mode: 0o755 });
+  const env = { ...project.environment, PATH: `${bin}:${process.env["PATH"]}` };
+  const blocks = shellBlocks().filter(({ text }) => isCommands(text));
+  assert.equal(blocks.length, 3);
+  const output: string[] = [];
+  for (const { text } of blocks) {
+    const { status, stdout, stderr } = spawnSync("sh", ["-exc", local(text)], { encoding: "utf8", env, cwd: project.folder });
+    assert.equal(status, 0, stderr);
+    output.push(stdout);
+  }
+  assert.match(output[0]!, /^aws_local +aws +database$/m);
+  assert.match(output[1]!, /^connection 'aws_local' works \(tried by the server\): SQS in us-east-1 answers: 1 queue \(readings\)$/m);
+  assert.match(output[1]!, /^sent 3 messages to sqs /m);
+  assert.match(output[2]!, /^eu-west-1$/m);
 });
 
 for (const [heading, known] of [["AWS", AWS_EXTRA] as const, ["Kafka", KAFKA_EXTRA] as const]) {
