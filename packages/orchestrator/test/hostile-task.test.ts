@@ -7,7 +7,6 @@ import { test } from "node:test";
 import { startEngine } from "./engine-harness.ts";
 
 const SECRETS = {
-  MILLRACE_DB_URL: "sqlite:/s3cr3t.db",
   MILLRACE_SECRET_KEY: `s3cr3t${"A".repeat(37)}=`,
   MILLRACE_ADMIN_PASSWORD: "s3cr3t-password",
   MILLRACE_CONN_WAREHOUSE: '{"conn_type": "postgres", "host": "db", "password": "s3cr3t-of-the-warehouse"}',
@@ -75,7 +74,8 @@ test("a task finds no secrets: not the server's, and not those that another task
   const folder = mkdtempSync(join(tmpdir(), "millrace-hostile-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const gate = join(folder, "gate");
-  const engine = await startEngine(t, { environment: SECRETS, files: { "hostile.ts": file(gate) }, maxWorkers: 1 });
+  const environment = { ...SECRETS, MILLRACE_DB_URL: `sqlite:${join(folder, "s3cr3t.db")}` };
+  const engine = await startEngine(t, { environment, files: { "hostile.ts": file(gate) }, maxWorkers: 1 });
   const held = await engine.create("holder");
   const { tasks } = await engine.run("thief");
   writeFileSync(gate, "");
