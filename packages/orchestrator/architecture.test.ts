@@ -40,7 +40,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages that a folder may import, where that is not everything; docs/adr names the libraries of domain/. */
 const PACKAGES: Readonly<Record<string, RegExp>> = {
-  domain: /^(@millrace\/sdk\/provider|@marcbachmann\/cel-js|re2js|ajv\/.*|kysely|node:crypto)$/,
+  domain: /^(@millrace\/sdk\/provider|@marcbachmann\/cel-js|re2js|croner|ajv\/.*|kysely|node:crypto)$/,
   config: /^(@millrace\/sdk\/provider|node:.*)$/,
 };
 

@@ -1,8 +1,9 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { hasCommand, installDebianPackagesOnCi } from "./debian-packages.ts";
 
 const KAFKA_VERSION = "4.1.0";
 /** The API that kafka 4.1 logs through. */
@@ -31,7 +32,7 @@ function whyNoKafkaInstall(): string | null {
 
 /** The folder with Kafka's jars, fetched from Maven's registry on first use. @throws {Error} saying what is missing. */
 export async function installKafka(): Promise<string> {
-  if (whyNoKafka() !== null) installJavaOnCi();
+  if (whyNoKafka() !== null) installDebianPackagesOnCi("default-jdk-headless", "maven");
   const missing = whyNoKafka();
   if (missing !== null) throw new Error(missing);
   return findKafkaLibs() ?? (await withInstallLock(fetchKafkaLibs));
@@ -105,20 +106,4 @@ function tryLock(lock: string): boolean {
     if (age > LOCK_STALE_MS) rmSync(lock, { recursive: true, force: true });
     return false;
   }
-}
-
-/** CI's fresh machines may lack Java and Maven; elsewhere nothing is installed unasked. */
-function installJavaOnCi(): void {
-  if (!process.env["CI"] || process.getuid?.() !== 0 || !hasCommand("apt-get")) return;
-  const options = { stdio: "ignore", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } } as const;
-  execFileSync("apt-get", ["-o", "DPkg::Lock::Timeout=300", "update"], options);
-  execFileSync(
-    "apt-get",
-    ["-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", "default-jdk-headless", "maven"],
-    options,
-  );
-}
-
-function hasCommand(name: string): boolean {
-  return (process.env["PATH"] ?? "").split(":").some((dir) => dir !== "" && existsSync(join(dir, name)));
 }

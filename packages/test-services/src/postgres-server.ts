@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { chownSync, existsSync, globSync } from "node:fs";
 import { join } from "node:path";
+import { installDebianPackagesOnCi } from "./debian-packages.ts";
 import { ChildServer, findFreePorts } from "./child-server.ts";
 
 /** Why no PostgreSQL can be started here, and what to do; null where one can. */
@@ -46,6 +47,7 @@ class PostgresServer {
 const AS_POSTGRES = ["--reuid", "postgres", "--regid", "postgres", "--clear-groups"];
 
 export async function startPostgres(): Promise<PostgresServer> {
+  if (whyNoPostgres() !== null) installDebianPackagesOnCi("postgresql");
   const bin = findBin();
   if (bin === null) throw new Error(whyNoPostgres()!);
   const isRoot = process.getuid?.() === 0;

@@ -3,16 +3,15 @@ import { whyNoMoto } from "./moto-server.ts";
 import { whyNoNpmRegistry } from "./npm-registry.ts";
 import { whyNoPostgres } from "./postgres-server.ts";
 
-const MISSING = { kafka: whyNoKafka, "secure-kafka": whyNoSecureKafka, "npm-registry": whyNoNpmRegistry } as const;
+const MISSING = { kafka: whyNoKafka, "secure-kafka": whyNoSecureKafka, postgres: whyNoPostgres, "npm-registry": whyNoNpmRegistry } as const;
 
 /**
  * For `test(name, { skip: skipWithout("kafka") }, …)`: a reason to skip where the service cannot be started
- * here. With CI set it is always false, so that the test runs and its start fails by name; but for moto and postgres,
- * whose tests repeat on another server what others prove.
+ * here. With CI set it is always false, so that the test runs and its start fails by name; but for moto, whose tests
+ * repeat on another server what others prove.
  */
-export function skipWithout(service: keyof typeof MISSING | "moto" | "postgres"): string | false {
+export function skipWithout(service: keyof typeof MISSING | "moto"): string | false {
   if (service === "moto") return whyNoMoto() ?? false;
-  if (service === "postgres") return whyNoPostgres() ?? false;
   if (process.env["CI"]) return false;
   return MISSING[service]() ?? false;
 }
