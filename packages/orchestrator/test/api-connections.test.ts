@@ -170,3 +170,38 @@ test("a stored row that cannot be decrypted is listed with the reason, and repla
   assert.equal((await api.patch(`${PATH}/plant`, { host: "h" })).body.code, "SECRET_UNREADABLE");
   assert.equal((await api.patch(`${PATH}/plant`, { conn_type: "kafka", host: "h" })).body.error, null);
 });
+
+test("many are changed at once, each by itself", async (t) => {
+  const api = await startApi(t);
+  await api.post(PATH, KAFKA);
+  const other = { connection_id: "other", conn_type: "aws" };
+  const { status, body } = await api.patch(PATH, {
+    actions: [
+      { action: "create", entities: [KAFKA, other] },
+      { action: "create", entities: [{ ...KAFKA, host: "skipped" }], action_on_existence: "skip" },
+      { action: "update", entities: [{ connection_id: "plant", conn_type: "kafka", host: "new", port: 1 }], update_mask: ["host"] },
+      { action: "delete", entities: ["other", "nobody"] },
+      { action: "delete", entities: ["nobody"], action_on_non_existence: "skip" },
+    ],
+  });
+  assert.equal(status, 200);
+  assert.deepEqual([body.create.success, body.update.success, body.delete.success], [["other"], ["plant"], ["other"]]);
+  assert.deepEqual(
+    [...body.create.errors, ...body.delete.errors].map(({ id, code, status_code }: any) => [id, code, status_code]),
+    [
+      ["plant", "CONNECTION_EXISTS", 409],
+      ["nobody", "CONNECTION_NOT_FOUND", 404],
+    ],
+  );
+  const { body: plant } = await api.get(`${PATH}/plant`);
+  assert.deepEqual([plant.host, plant.port, plant.password], ["new", 9092, "***"]);
+  const overwritten = await api.patch(PATH, {
+    actions: [{ action: "create", entities: [{ ...KAFKA, password: "***", port: 2 }], action_on_existence: "overwrite" }],
+  });
+  assert.deepEqual([overwritten.body.create.success, overwritten.body.update], [["plant"], null]);
+  assert.equal((await api.get(`${PATH}/plant`)).body.port, 2);
+  const variables = await api.patch("/api/v2/variables", { actions: [{ action: "create", entities: [{ key: "a", value: { b: 1 } }] }] });
+  assert.deepEqual(variables.body.create.success, ["a"]);
+  assert.equal((await api.get("/api/v2/variables/a")).body.value, '{"b":1}');
+  assert.equal((await api.patch(PATH, { actions: [{ action: "replace", entities: [] }] })).status, 400);
+});

@@ -1,7 +1,6 @@
 import { Type } from "typebox";
 import { isAtLeast, actorOf } from "../auth/require-role.ts";
 import type { Account } from "../../domain/account-store.ts";
-import { MillraceError } from "../../domain/errors.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
 import {
   ConnectionCollectionSchema,
@@ -9,9 +8,10 @@ import {
   ConnectionPatchSchema,
   ConnectionSchema,
   NewConnectionSchema,
-  readConnection,
   toConnection,
 } from "../resources/connection-resource.ts";
+import { type BulkAction, bulkBody, BulkResult, changeInBulk } from "./bulk-routes.ts";
+import { connectionChanges } from "./entity-changes.ts";
 import { pageOf, pageQuery, queryObject, readPage } from "./query.ts";
 
 const PATH = "/api/v2/connections";
@@ -46,15 +46,14 @@ export function connectionRoutes(app: ApiServer, context: ApiContext): void {
   writeRoutes(app, context);
 }
 
-function writeRoutes(app: ApiServer, { connections, clock }: ApiContext): void {
+function writeRoutes(app: ApiServer, context: ApiContext): void {
+  const { clock } = context;
   const config = { role: "admin" } as const;
+  const changes = connectionChanges(context);
   const create = { tags, summary: "Stores a connection, encrypted", body: NewConnectionSchema, response: { 201: ConnectionSchema } };
-  app.post(PATH, { config, schema: create }, async (request, reply) => {
-    const { body } = request;
-    const connection = readConnection(body.connection_id, body, null);
-    const entry = await connections.create(connection, body.description || null, actorOf(request, clock));
-    return reply.status(201).send(toConnection(entry, view(request.account)));
-  });
+  app.post(PATH, { config, schema: create }, async ({ body, account }, reply) =>
+    reply.status(201).send(toConnection(await changes.create(body, actorOf({ account }, clock)), view(account))),
+  );
   const patch = {
     tags,
     summary: "Changes the given fields of a stored connection; `***` keeps what is stored",
@@ -63,26 +62,22 @@ function writeRoutes(app: ApiServer, { connections, clock }: ApiContext): void {
     body: ConnectionPatchSchema,
     response: { 200: ConnectionSchema },
   };
-  app.patch(`${PATH}/:connection_id`, { config, schema: patch }, async (request) => {
-    const { connection_id: id } = request.params;
-    if (request.body.connection_id !== undefined && request.body.connection_id !== id)
-      throw new MillraceError("BAD_REQUEST", `field 'connection_id': expected '${id}' as in the path, got '${request.body.connection_id}'`);
-    const before = await connections.entry(id);
-    const changes = onlyMasked(request.body, request.query.update_mask);
-    if (before.connection === null && changes.conn_type === undefined) throw before.error!;
-    const description = changes.description === undefined ? before.description : changes.description || null;
-    const connection = readConnection(id, changes, before.connection);
-    return toConnection(await connections.replace(connection, description, actorOf(request, clock)), view(request.account));
+  app.patch(`${PATH}/:connection_id`, { config, schema: patch }, async ({ params, query, body, account }) => {
+    const entry = await changes.update(params.connection_id, body, query.update_mask, actorOf({ account }, clock));
+    return toConnection(entry, view(account));
   });
   const remove = { tags, summary: "Deletes a stored connection", params: ConnectionPath, response: { 204: Type.Null() } };
-  app.delete(`${PATH}/:connection_id`, { config, schema: remove }, async (request, reply) => {
-    await connections.delete(request.params.connection_id, actorOf(request, clock));
+  app.delete(`${PATH}/:connection_id`, { config, schema: remove }, async ({ params, account }, reply) => {
+    await changes.delete(params.connection_id, actorOf({ account }, clock));
     return reply.status(204).send(null);
   });
-}
-
-/** Airflow's `update_mask`: of the body only these fields count. */
-function onlyMasked(body: ConnectionPatch, names: readonly string[] | undefined): ConnectionPatch {
-  if (names === undefined || names.length === 0) return body;
-  return Object.fromEntries(Object.entries(body).filter(([name]) => names.includes(name)));
+  const bulk = {
+    tags,
+    summary: "Stores, changes and deletes many connections",
+    body: bulkBody(NewConnectionSchema),
+    response: { 200: BulkResult },
+  };
+  app.patch(PATH, { config, schema: bulk }, async ({ body, account }) =>
+    changeInBulk(changes, body.actions as readonly BulkAction<ConnectionPatch>[], actorOf({ account }, clock)),
+  );
 }

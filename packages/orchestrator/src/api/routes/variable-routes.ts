@@ -1,11 +1,12 @@
 import { type Static, Type } from "typebox";
 import { actorOf, isAtLeast } from "../auth/require-role.ts";
 import type { Account } from "../../domain/account-store.ts";
-import { MillraceError } from "../../domain/errors.ts";
 import type { VariableEntry } from "../../domain/variable-store.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
-import { isSecretName, MASK, unmask } from "../resources/masked-value.ts";
+import { isSecretName, MASK } from "../resources/masked-value.ts";
 import { nullable, NullableText } from "../resources/nullable.ts";
+import { type BulkAction, bulkBody, BulkResult, changeInBulk } from "./bulk-routes.ts";
+import { type VariablePatch, variableChanges } from "./entity-changes.ts";
 import { pageOf, pageQuery, queryObject, readPage } from "./query.ts";
 
 const PATH = "/api/v2/variables";
@@ -30,7 +31,7 @@ const fields = {
   team_name: Type.Optional(Type.Null()),
 };
 const NewVariable = Type.Object(fields, { additionalProperties: false });
-const VariablePatch = Type.Partial(NewVariable, { additionalProperties: false });
+const VariablePatchSchema = Type.Partial(NewVariable, { additionalProperties: false });
 const ListQuery = queryObject({
   ...pageQuery,
   variable_key_pattern: Type.Optional(Type.String({ description: "part of the key, in any case" })),
@@ -58,43 +59,34 @@ export function variableRoutes(app: ApiServer, context: ApiContext): void {
   writeRoutes(app, context);
 }
 
-function writeRoutes(app: ApiServer, { variables, clock }: ApiContext): void {
+function writeRoutes(app: ApiServer, context: ApiContext): void {
+  const { clock } = context;
   const config = { role: "admin" } as const;
+  const changes = variableChanges(context);
   const create = { tags, summary: "Stores a variable, encrypted", body: NewVariable, response: { 201: Variable } };
-  app.post(PATH, { config, schema: create }, async (request, reply) => {
-    const { key, value, description } = request.body;
-    const variable = { key, value: toText(unmask(value, null, "value")), description: description || null };
-    return reply.status(201).send(toVariable(await variables.create(variable, actorOf(request, clock)), request.account));
-  });
+  app.post(PATH, { config, schema: create }, async ({ body, account }, reply) =>
+    reply.status(201).send(toVariable(await changes.create(body, actorOf({ account }, clock)), account)),
+  );
   const patch = {
     tags,
     summary: "Changes a stored variable",
     params: VariablePath,
     querystring: queryObject({ update_mask: Type.Optional(Type.Array(Type.String())) }),
-    body: VariablePatch,
+    body: VariablePatchSchema,
     response: { 200: Variable },
   };
-  app.patch(`${PATH}/:variable_key`, { config, schema: patch }, async (request) => {
-    const { variable_key: key } = request.params;
-    const { body, query } = request;
-    if (body.key !== undefined && body.key !== key)
-      throw new MillraceError("BAD_REQUEST", `field 'key': expected '${key}' as in the path, got '${body.key}'`);
-    const before = await variables.entry(key);
-    const isMeant = (name: "value" | "description"): boolean => name in body && (query.update_mask?.includes(name) ?? true);
-    const value = isMeant("value") ? toText(unmask(body.value, before.value, "value")) : before.value;
-    if (value === null) throw before.error!;
-    const description = isMeant("description") ? body.description || null : before.description;
-    return toVariable(await variables.replace({ key, value, description }, actorOf(request, clock)), request.account);
-  });
+  app.patch(`${PATH}/:variable_key`, { config, schema: patch }, async ({ params, query, body, account }) =>
+    toVariable(await changes.update(params.variable_key, body, query.update_mask, actorOf({ account }, clock)), account),
+  );
   const remove = { tags, summary: "Deletes a stored variable", params: VariablePath, response: { 204: Type.Null() } };
-  app.delete(`${PATH}/:variable_key`, { config, schema: remove }, async (request, reply) => {
-    await variables.delete(request.params.variable_key, actorOf(request, clock));
+  app.delete(`${PATH}/:variable_key`, { config, schema: remove }, async ({ params, account }, reply) => {
+    await changes.delete(params.variable_key, actorOf({ account }, clock));
     return reply.status(204).send(null);
   });
-}
-
-function toText(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
+  const bulk = { tags, summary: "Stores, changes and deletes many variables", body: bulkBody(NewVariable), response: { 200: BulkResult } };
+  app.patch(PATH, { config, schema: bulk }, async ({ body, account }) =>
+    changeInBulk(changes, body.actions as readonly BulkAction<VariablePatch>[], actorOf({ account }, clock)),
+  );
 }
 
 function toVariable({ key, value, description, variable, error }: VariableEntry, account: Account | null): Static<typeof Variable> {
