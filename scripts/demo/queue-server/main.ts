@@ -2,6 +2,6 @@
 import { buildApp } from "fauxqs";
 
 const port = Number(process.argv[2] ?? 0);
-const app = buildApp({ logger: false, host: "127.0.0.1" });
+const app = buildApp({ logger: false });
 console.log(`listening at ${await app.listen({ host: "127.0.0.1", port })}`);
 process.once("SIGTERM", () => void app.close().then(() => process.exit(0)));
