@@ -61,6 +61,12 @@ test("a Kafka topic takes key, headers and bytes; one that is not there is told"
   assert.equal(sent.status, 200, sent.text);
   const [record] = await kafka.client.read(topic);
   assert.deepEqual([record!.value, record!.key?.toString()], [bytes, "s1"]);
+  const byUrl = { connection_id: "kafka_default", queue: `kafka://${kafka.url}/${topic}`, body: "by URL alone" };
+  const bare = await startApi(t);
+  assert.equal((await bare.post("/api/v2/publish", byUrl)).status, 200);
+  assert.equal((await bare.post("/api/v2/publish", { ...byUrl, connection_id: "other" })).body.code, "CONNECTION_NOT_FOUND");
+  assert.equal((await bare.post("/api/v2/publish", { ...byUrl, queue: topic })).body.code, "CONNECTION_NOT_FOUND");
+  assert.equal((await kafka.client.read(topic)).length, 2);
   const missing = await send({ queue: "no-such-topic", body: "x" });
   assert.deepEqual([missing.status, missing.body.code], [502, "PUBLISH_FAILED"]);
   assert.match(missing.body.detail, /topic "no-such-topic" does not exist on Kafka/);

@@ -9,6 +9,7 @@ import type {
   QueueTarget,
 } from "@millrace/sdk/provider";
 import { codedMessage } from "../domain/coded-message.ts";
+import { connectionOf } from "../domain/connection-of.ts";
 import type { Connections } from "../domain/connections.ts";
 import { MillraceError } from "../domain/errors.ts";
 import { compileSchema } from "../domain/json-schema.ts";
@@ -30,10 +31,9 @@ const BATCH_SIZE = 500;
  * @throws {MillraceError} CONNECTION_NOT_FOUND, CONNECTION_INVALID, PROVIDER_NOT_FOUND, BAD_REQUEST, PUBLISH_FAILED
  */
 export async function publishMessages(options: PublishOptions, request: PublishRequest): Promise<Published> {
-  const found = await options.connections.get(request.connection);
-  const target = await findTarget(options, found, request.queue);
+  const target = await findTarget(options, request);
   const kind = options.catalog.findDestination(target.kind)!;
-  const connection = kind.completeConnection?.(target.params, found.id, found) ?? found;
+  const connection = await connectionOf(kind, target.params, request.connection, options.connections);
   const messageOptions = kind.messageOptions?.({ key: request.key, headers: request.headers }) ?? {};
   check("queue", kind.params, target.params);
   check("message", kind.options, messageOptions);
@@ -52,16 +52,32 @@ export async function publishMessages(options: PublishOptions, request: PublishR
   return { kind: target.kind, params: target.params, messageIds: messages.map(({ id }) => id) };
 }
 
-async function findTarget({ catalog, log }: PublishOptions, connection: Connection, queue: string): Promise<QueueTarget> {
-  const scheme = catalog.findQueueScheme(connection.connType);
-  if (scheme === undefined)
-    throw new MillraceError(
-      "PROVIDER_NOT_FOUND",
-      `connection '${connection.id}': expected a provider that publishes over conn_type '${connection.connType}', got none`,
-    );
-  const url = await findUrl(scheme, queue, connection, log);
+/** By the type of the connection; by the queue's URL where there is no such connection, and its URL may be enough. */
+async function findTarget({ catalog, connections, log }: PublishOptions, { connection: id, queue }: PublishRequest): Promise<QueueTarget> {
+  const schemes = catalog.queueSchemes.filter((scheme) => scheme.match(queue) === "yes");
   try {
-    return scheme.destination(url);
+    const connection = await connections.get(id);
+    const scheme = catalog.findQueueScheme(connection.connType);
+    if (scheme === undefined) throw noProvider(connection);
+    return toTarget(scheme, await findUrl(scheme, queue, connection, log));
+  } catch (error) {
+    const isMissing = error instanceof MillraceError && error.code === "CONNECTION_NOT_FOUND";
+    if (!isMissing || schemes.length !== 1) throw error;
+    return toTarget(schemes[0]!, queue);
+  }
+}
+
+function noProvider({ id, connType }: Connection): MillraceError {
+  return new MillraceError(
+    "PROVIDER_NOT_FOUND",
+    `connection '${id}': expected a provider that publishes over conn_type '${connType}', got none`,
+  );
+}
+
+/** @throws {MillraceError} BAD_REQUEST */
+function toTarget(scheme: QueueScheme, queue: string): QueueTarget {
+  try {
+    return scheme.destination(queue);
   } catch (cause) {
     throw new MillraceError("BAD_REQUEST", `queue '${queue}': ${(cause as Error).message}`, {
       cause,

@@ -13,18 +13,18 @@ export type ConnectionPlace = { readonly client: ApiClient } | { readonly client
 const NOT_AT_SERVER: ReadonlySet<ErrorCode> = new Set(["SERVER_NOT_RUNNING", "CONNECTION_NOT_FOUND"]);
 
 /**
- * The server, where it knows the connection; else this command's own environment.
- * @throws {MillraceError} CONNECTION_NOT_FOUND, SERVER_NOT_RUNNING where it is in neither
+ * This command's own environment, where the connection is there and the server does not know it; else the server.
+ * @throws {MillraceError} SERVER_NOT_RUNNING where it is in neither
  */
 export async function findConnection(context: CommandContext, id: string, options: ClientOptions): Promise<ConnectionPlace> {
+  const connections = new EnvironmentConnections(context.env);
+  if (connections.find(id) === null) return { client: openClient(context, options) };
   try {
     const client = openClient(context, options);
     await client.get<ConnectionBody>(apiPath`/connections/${id}`);
     return { client };
   } catch (error) {
-    const connections = new EnvironmentConnections(context.env);
-    const isElsewhere = error instanceof MillraceError && NOT_AT_SERVER.has(error.code);
-    if (isElsewhere && connections.find(id) !== null) return { client: null, connections };
+    if (error instanceof MillraceError && NOT_AT_SERVER.has(error.code)) return { client: null, connections };
     throw error;
   }
 }
