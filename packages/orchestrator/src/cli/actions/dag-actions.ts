@@ -1,8 +1,9 @@
 import type { DagBody, DagDetailsBody, ImportErrorBody, TaskBody, WatcherBody } from "../api-resources.ts";
+import type { QueuedEventBody } from "../asset-resources.ts";
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
 import { describeImportError } from "../output/describe-import-error.ts";
-import { formatInstant } from "../output/format-value.ts";
+import { formatCount, formatInstant } from "../output/format-value.ts";
 import { formatFields, formatTable, print } from "../output/print.ts";
 import { apiPath, openClient } from "./open-client.ts";
 import { describeWatchers } from "./watcher-actions.ts";
@@ -42,20 +43,25 @@ function describeDagState(dag: DagBody): string {
 export async function showDag(context: CommandContext, dagId: string, options: ClientOptions): Promise<void> {
   const client = openClient(context, options);
   const dag = await client.get<DagDetailsBody>(apiPath`/dags/${dagId}/details`);
-  const [{ tasks }, { watchers: all }] = await Promise.all([
+  const [{ tasks }, { watchers: all }, { queued_events: queued }] = await Promise.all([
     client.get<{ tasks: TaskBody[] }>(apiPath`/dags/${dagId}/tasks`),
     client.get<{ watchers: WatcherBody[] }>("/watchers"),
+    client.get<{ queued_events: QueuedEventBody[] }>(apiPath`/dags/${dagId}/assets/queuedEvents`),
   ]);
   const watchers = all.filter(({ asset_name }) => dag.schedule.assets.includes(asset_name));
-  print(options.output, { dag, tasks, watchers }, () => [describeDag(dag), describeTasks(tasks), describeWatchers(watchers)].join("\n\n"));
+  print(options.output, { dag, tasks, watchers, queued_events: queued }, () =>
+    [describeDag(dag, queued), describeTasks(tasks), describeWatchers(watchers)].join("\n\n"),
+  );
 }
 
-function describeDag(dag: DagDetailsBody): string {
+function describeDag(dag: DagDetailsBody, queued: readonly QueuedEventBody[]): string {
+  const waiting = queued.reduce((sum, { count }) => sum + count, 0);
   return formatFields([
     ["DAG", dag.dag_id],
     ["Description", dag.description],
     ["State", describeDagState(dag)],
     ["Runs on", dag.schedule.text],
+    ["Waiting", waiting === 0 ? null : formatCount(waiting, "event")],
     [
       "Version",
       dag.latest_dag_version === null
