@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database, Statement } from "better-sqlite3";
 import type { Connection } from "@millrace/sdk/provider";
 import type { Actor } from "../../domain/audit-log.ts";
 import type { ConnectionEntry, ConnectionStore } from "../../domain/connection-store.ts";
@@ -14,11 +14,13 @@ export class SqliteConnectionStore implements ConnectionStore {
   readonly #db: Database;
   readonly #cipher: SecretCipher;
   readonly #audit: SqliteAuditLog;
+  readonly #find: Statement;
 
   constructor(db: Database, cipher: SecretCipher, audit: SqliteAuditLog) {
     this.#db = db;
     this.#cipher = cipher;
     this.#audit = audit;
+    this.#find = db.prepare("SELECT * FROM connection WHERE id = ?");
   }
 
   async list(): Promise<readonly ConnectionEntry[]> {
@@ -27,7 +29,7 @@ export class SqliteConnectionStore implements ConnectionStore {
   }
 
   async find(id: string): Promise<ConnectionEntry | null> {
-    const row = this.#db.prepare("SELECT * FROM connection WHERE id = ?").get(id) as ConnectionTable | undefined;
+    const row = this.#find.get(id) as ConnectionTable | undefined;
     return row === undefined ? null : this.#toEntry(row);
   }
 

@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database, Statement } from "better-sqlite3";
 import type { Actor } from "../../domain/audit-log.ts";
 import type { SecretCipher } from "../../domain/secret-cipher.ts";
 import type { VariableTable } from "../../domain/tables.ts";
@@ -11,11 +11,13 @@ export class SqliteVariableStore implements VariableStore {
   readonly #db: Database;
   readonly #cipher: SecretCipher;
   readonly #audit: SqliteAuditLog;
+  readonly #find: Statement;
 
   constructor(db: Database, cipher: SecretCipher, audit: SqliteAuditLog) {
     this.#db = db;
     this.#cipher = cipher;
     this.#audit = audit;
+    this.#find = db.prepare("SELECT * FROM variable WHERE key = ?");
   }
 
   async list(): Promise<readonly VariableEntry[]> {
@@ -24,7 +26,7 @@ export class SqliteVariableStore implements VariableStore {
   }
 
   async find(key: string): Promise<VariableEntry | null> {
-    const row = this.#db.prepare("SELECT * FROM variable WHERE key = ?").get(key) as VariableTable | undefined;
+    const row = this.#find.get(key) as VariableTable | undefined;
     return row === undefined ? null : this.#toEntry(row);
   }
 
