@@ -195,6 +195,7 @@ test("a server that is killed leaves no process behind, however busy it is", asy
   const pids = join(project.folder, "pids");
   project.write("d.ts", ownTrigger(run, { options: "params: z.object({ pids: z.string() }),", params: JSON.stringify({ pids }) }));
   const server = await project.start();
+  assert.match(server.out, /^Watcher +a\.w \(test\.numbers\): (not open|connecting|streaming)$/m);
   await eventually(() => assert.ok(existsSync(pids) && /\d \d/.test(readFileSync(pids, "utf8"))));
   const all = readFileSync(pids, "utf8").split(" ").map(Number);
   assert.deepEqual(all.map(isAlive), [true, true]);

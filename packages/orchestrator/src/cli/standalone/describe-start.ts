@@ -28,8 +28,10 @@ function describeWatchers(watchers: readonly WatcherRead[], engine: Standalone["
   const health = new Map(engine.triggerer.health().map((trigger) => [trigger.triggerId, trigger]));
   const lines = watchers.slice(0, MAX_WATCHERS).map(({ asset, name, kind, connection, triggerId }) => {
     const { state = "not open", lastError = null } = health.get(triggerId) ?? {};
-    return ["Watcher", `${asset}.${name} (${kind}, ${connection}): ${state}${lastError === null ? "" : `, ${lastError}`}`] as const;
+    // A trigger of one's own has no connection.
+    const trigger = connection === "" ? kind : `${kind}, ${connection}`;
+    return ["Watcher", `${asset}.${name} (${trigger}): ${state}${lastError === null ? "" : `, ${lastError}`}`] as const;
   });
   const more = watchers.length - lines.length;
-  return more === 0 ? lines : [...lines, ["", `and ${more} more: \`GET /api/v2/watchers\` shows all`] as const];
+  return more === 0 ? lines : [...lines, ["", `and ${more} more: \`millrace watchers list\` shows all`] as const];
 }
