@@ -8,9 +8,9 @@ import { MillraceServer } from "./demo/server.ts";
 export interface RunningExample {
   readonly server: MillraceServer;
   /** Its runs, oldest first. */
-  runs(dagId: string): Promise<readonly DagRun[]>;
+  readonly runs: (dagId: string) => Promise<readonly DagRun[]>;
   /** What a task logged in all runs of its DAG: `event` is the message, beside it are the fields. */
-  logged(dagId: string, taskId: string): Promise<readonly object[]>;
+  readonly logged: (dagId: string, taskId: string) => Promise<readonly object[]>;
 }
 
 type LogPage = { readonly content: readonly { readonly timestamp: string; readonly level: string; readonly event: string }[] };
