@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { formatDagRunId } from "../src/domain/ids.ts";
 import { startApi } from "./api-harness.ts";
@@ -21,6 +23,20 @@ test("the versions of a DAG, one of them, and one task", async (t) => {
   assert.deepEqual([none.code, none.hint], ["NOT_FOUND", "it has 1, 2"]);
   assert.deepEqual((await api.get(`${EVALUATE}/tasks/alert`)).body.outlets, ["alerts"]);
   assert.equal((await api.get(`${EVALUATE}/tasks/nope`)).body.hint, "its tasks are score, alert");
+});
+
+test("the source of a DAG is its file as it is now, as JSON or as text", async (t) => {
+  const api = await startApi(t);
+  const file = join(dirname(api.file), "evaluate.ts");
+  writeFileSync(file, "// hot\n");
+  api.db.prepare("UPDATE dag_version SET source_path = ? WHERE dag = ?").run(file, SEED.evaluate);
+  const { body } = await api.get("/api/v2/dagSources/evaluate_reading");
+  assert.deepEqual(body, { content: "// hot\n", dag_id: "evaluate_reading", version_number: 2, dag_display_name: "evaluate_reading" });
+  const text = await api.get("/api/v2/dagSources/evaluate_reading", { accept: "text/plain" });
+  assert.deepEqual([text.headers.get("content-type"), text.text], ["text/plain; charset=utf-8", "// hot\n"]);
+  assert.equal((await api.get("/api/v2/dagSources/evaluate_reading?version_number=1")).body.content, null);
+  assert.equal((await api.get("/api/v2/dagSources/evaluate_reading?version_number=9")).body.code, "NOT_FOUND");
+  assert.equal((await api.get("/api/v2/dagSources/by_hand")).body.content, null);
 });
 
 test("tags, and how many runs are in each state", async (t) => {

@@ -103,6 +103,9 @@ test("queued events are those that wait in the inbox, by DAG and asset", async (
   const before = "2026-11-21T12:00:01.500Z";
   assert.equal((await of(`assets/${SEED.readings}/queuedEvents?before=${before}`)).queued_events[0].count, 1);
   assert.equal((await of("dags/by_hand/assets/1/queuedEvents")).code, "NOT_FOUND");
+  assert.equal((await api.delete("/api/v2/dags/by_hand/assets/queuedEvents")).status, 204);
+  assert.equal((await api.delete("/api/v2/dags/nope/assets/queuedEvents")).status, 404);
+  assert.deepEqual(api.asked, [{ dagId: "by_hand", drop: true }]);
   assert.equal((await of("assets/99/queuedEvents")).code, "ASSET_NOT_FOUND");
   assert.equal((await of("dags/nope/assets/queuedEvents")).code, "DAG_NOT_FOUND");
 });

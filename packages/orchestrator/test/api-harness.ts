@@ -160,7 +160,7 @@ function makeEngine(db: Database, log: ReturnType<typeof createLog>): Pick<Engin
 }
 
 /** Told of, and done to the rows that answers are made of: the engine's own part is tested with an engine. */
-function makeAsked(db: Database, asked: unknown[]): Pick<EngineControl, "pauseDag" | "unpauseDag"> {
+function makeAsked(db: Database, asked: unknown[]): Pick<EngineControl, "pauseDag" | "unpauseDag" | "dropPendingEvents"> {
   const setPaused = (dagId: string, isPaused: boolean, options?: object) => {
     asked.push({ dagId, isPaused, ...options });
     const { changes } = db.prepare("UPDATE dag SET is_paused = ? WHERE dag_id = ?").run(isPaused ? 1 : 0, dagId);
@@ -170,6 +170,7 @@ function makeAsked(db: Database, asked: unknown[]): Pick<EngineControl, "pauseDa
   return {
     pauseDag: async (dagId) => setPaused(dagId, true),
     unpauseDag: async (dagId, options) => setPaused(dagId, false, options),
+    dropPendingEvents: async (dagId) => asked.push({ dagId, drop: true }),
   };
 }
 

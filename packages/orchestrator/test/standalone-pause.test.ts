@@ -38,6 +38,12 @@ test("events made by hand are held while their DAG is paused, then decided, or d
   assert.equal((await project.run(["dags", "unpause", "load", "--drop"])).out, "load is active: no event waits\n");
   assert.match((await project.run(["events", "explain", String(third.id)])).out, /^load: dropped: given up when the DAG was unpaused$/m);
   assert.equal((await runs()).length, 2);
+  await project.run(["dags", "pause", "load"]);
+  const fourth = await event("4");
+  await server.delete("/api/v2/dags/load/assets/queuedEvents");
+  assert.equal((await server.get("/api/v2/dags/load/assets/queuedEvents")).body.total_entries, 0);
+  assert.match((await project.run(["events", "explain", String(fourth.id)])).out, /^load: dropped: given up by command$/m);
+  await project.run(["dags", "unpause", "load"]);
   const { out } = await project.run(["xcoms", "list", "load", "latest"]);
   assert.match(out, /^load +return_value +2$/m);
   assert.equal(await server.stop(), 0);

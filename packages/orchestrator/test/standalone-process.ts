@@ -135,6 +135,11 @@ export class ServerProcess {
     return this.#fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
   }
 
+  async delete(path: string): Promise<number> {
+    const headers = { authorization: `Bearer ${await this.#login()}` };
+    return (await fetch(this.address + path, { method: "DELETE", headers })).status;
+  }
+
   async login(password: string, path = "/auth/token"): Promise<Answer> {
     const body = JSON.stringify({ username: "admin", password });
     return this.#fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body });

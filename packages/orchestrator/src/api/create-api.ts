@@ -14,6 +14,7 @@ import { connectionTestRoutes } from "./routes/connection-test-routes.ts";
 import { dagPauseRoutes } from "./routes/dag-pause-routes.ts";
 import { dagRoutes } from "./routes/dag-routes.ts";
 import { dagRunRoutes } from "./routes/dag-run-routes.ts";
+import { dagSourceRoutes } from "./routes/dag-source-routes.ts";
 import { dagStatsRoutes } from "./routes/dag-stats-routes.ts";
 import { dagVersionRoutes } from "./routes/dag-version-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
@@ -100,6 +101,7 @@ function addRoutes(app: ApiServer, context: ApiContext): void {
   dagRoutes(app, context);
   dagPauseRoutes(app, context);
   dagVersionRoutes(app, context);
+  dagSourceRoutes(app, context);
   dagStatsRoutes(app, context);
   dagRunRoutes(app, context);
   runWaitRoutes(app, context);

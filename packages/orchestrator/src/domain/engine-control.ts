@@ -68,5 +68,7 @@ export interface EngineControl {
   pauseDag(dagId: string): Promise<DagPause>;
   /** What was held is decided, in order. @throws {MillraceError} DAG_NOT_FOUND */
   unpauseDag(dagId: string, options?: UnpauseOptions): Promise<DagPause>;
+  /** What waits for a DAG is decided `dropped` and starts nothing; gives how many events that were. @throws {MillraceError} DAG_NOT_FOUND */
+  dropPendingEvents(dagId: string): Promise<number>;
   health(): EngineHealth;
 }

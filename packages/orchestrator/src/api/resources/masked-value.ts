@@ -3,7 +3,7 @@ import { MillraceError } from "../../domain/errors.ts";
 /** Stands for a secret in answers; sent back, it keeps what is stored. */
 export const MASK = "***";
 
-const SECRET_NAME = /pass(word|wd|phrase)|secret|token|credential|authorization|private.?key|access.?key|api.?key|keyfile|\.pem$/i;
+const SECRET_NAME = /pass(word|wd|phrase)|secret|token|credential|authorization|private.?key|access.?key|api.?key|keyfile|jaas|\.pem$/i;
 /** Names that hold one of those words, and say where or which: `sasl.oauthbearer.token.endpoint.url`, `aws_access_key_id`. */
 const PLACE_NAME = /(url|uri|endpoint|location|path|method|[._-]id)$/i;
 /** A private key, or the user and password in a URL. */

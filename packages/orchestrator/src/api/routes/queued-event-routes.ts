@@ -2,6 +2,7 @@ import { type Static, Type } from "typebox";
 import { MillraceError } from "../../domain/errors.ts";
 import type { QueuedEventRead } from "../../domain/queued-event-reads.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
+import { actorOf } from "../auth/require-role.ts";
 import { toInstant } from "../resources/instant.ts";
 import { Instant } from "../resources/nullable.ts";
 import { getDag } from "./found.ts";
@@ -22,7 +23,8 @@ const AssetPath = Type.Object({ asset_id: Type.Integer() });
 const DagPath = Type.Object({ dag_id: Type.String() });
 const tags = ["Asset"];
 
-export function queuedEventRoutes(app: ApiServer, { reads }: ApiContext): void {
+export function queuedEventRoutes(app: ApiServer, context: ApiContext): void {
+  const { reads } = context;
   const ofAsset = {
     tags,
     summary: "The DAGs that events of an asset wait for",
@@ -56,9 +58,21 @@ export function queuedEventRoutes(app: ApiServer, { reads }: ApiContext): void {
     });
   });
 
+  dropRoute(app, context);
+
   async function assertAsset(id: number): Promise<void> {
     if ((await reads.assets.find(id)) === null) throw new MillraceError("ASSET_NOT_FOUND", `there is no asset with id ${id}`);
   }
+}
+
+function dropRoute(app: ApiServer, { reads, engine, audit, clock }: ApiContext): void {
+  const schema = { tags, summary: "The events that wait for a DAG start nothing", params: DagPath, response: { 204: Type.Null() } };
+  app.delete("/api/v2/dags/:dag_id/assets/queuedEvents", { config: { role: "operator" }, schema }, async ({ params, account }, reply) => {
+    const { dagId } = await getDag(reads, params.dag_id);
+    const count = await engine.dropPendingEvents(dagId);
+    await audit.record(actorOf({ account }, clock), "dag.drop_events", dagId, { count });
+    return reply.status(204).send(null);
+  });
 }
 
 function readBefore({ before }: Static<typeof Before>): { before?: number } {

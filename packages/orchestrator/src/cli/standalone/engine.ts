@@ -139,6 +139,13 @@ export class Engine implements EngineControl {
     return { dagId, isPaused: false, pendingEvents };
   }
 
+  async dropPendingEvents(dagId: string): Promise<number> {
+    const dag = this.#findDag(dagId);
+    const count = this.scheduler.inbox.pendingOf(dag.id);
+    await this.scheduler.inbox.drop(dag, "given up by command");
+    return count;
+  }
+
   #findDag(dagId: string): DagEntry {
     const { dags } = this.definitions.current;
     const dag = dags.get(dagId);
