@@ -76,6 +76,8 @@ test("dead letters are listed and shown, and cannot write to the terminal", asyn
       "m",
     ),
   );
+  db.prepare("UPDATE dead_letter SET reason = ?").run("x".repeat(500));
+  assert.match((await millrace("dead-letters", "list")).out, /BAD_PAYLOAD: x{199}…$/m);
   const escape = String.fromCodePoint(27);
   db.prepare("UPDATE dead_letter SET value = ?, message_key = ?, headers = ?").run(
     Buffer.from(`${escape}[2Jhello\nworld`),

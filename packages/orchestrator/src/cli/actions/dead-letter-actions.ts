@@ -3,7 +3,7 @@ import type { ApiClient } from "../api-client.ts";
 import type { DeadLetterBody } from "../asset-resources.ts";
 import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
-import { formatInstant, printable } from "../output/format-value.ts";
+import { formatInstant, preview, printable } from "../output/format-value.ts";
 import { formatFields, formatTable, print } from "../output/print.ts";
 import { findAsset } from "./find-asset.ts";
 import { openClient, parseLimit } from "./open-client.ts";
@@ -13,7 +13,7 @@ interface ListOptions extends ClientOptions {
   readonly limit: string;
 }
 
-const MAX_REASON_PREVIEW = 80;
+const MAX_REASON_PREVIEW = 200;
 
 export async function listDeadLetters(context: CommandContext, options: ListOptions): Promise<void> {
   const client = openClient(context, options);
@@ -26,7 +26,7 @@ export async function listDeadLetters(context: CommandContext, options: ListOpti
     { title: "FROM", cell: describeSource },
     {
       title: "REASON",
-      cell: (letter: DeadLetterBody) => `${letter.reason_code}: ${printable(letter.reason).slice(0, MAX_REASON_PREVIEW)}`,
+      cell: (letter: DeadLetterBody) => `${letter.reason_code}: ${preview(printable(letter.reason), MAX_REASON_PREVIEW)}`,
     },
   ];
   print(options.output, letters, () => formatTable(letters, columns, "no dead letters"));

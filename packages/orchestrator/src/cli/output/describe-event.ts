@@ -34,7 +34,7 @@ export function describeDecision({
     case "inbox":
       return `${dag}: waits to be decided${because}${until === null ? "" : `, at the latest at ${until}`}`;
     case "held":
-      return `${dag}: is held${because}${until === null ? "" : ` until ${until}`}`;
+      return `${dag}: is held${because || ", since the DAG is paused"}${until === null ? "" : ` until ${until}`}`;
     default:
       return `${dag}: ${decision}${because}`;
   }

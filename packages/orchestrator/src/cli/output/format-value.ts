@@ -14,7 +14,11 @@ export function formatInstant(instant: string | null): string {
 
 /** One line of JSON, cut to `max` characters. */
 export function previewJson(value: unknown, max: number): string {
-  const text = JSON.stringify(value) ?? "";
+  return preview(JSON.stringify(value) ?? "", max);
+}
+
+/** Cut to `max` characters, which then end in `…`. */
+export function preview(text: string, max: number): string {
   return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
 }
 
