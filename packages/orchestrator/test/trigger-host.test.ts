@@ -130,6 +130,11 @@ const FAULTS: readonly (readonly [name: string, run: string, error: RegExp])[] =
     `(await import("node:fs")).writeSync(3, "x".repeat(100)); ${untilStop}`,
     /TRIGGER_CRASHED: .* no frame/,
   ],
+  [
+    "writes into the pipe of its heartbeats",
+    `(await import("node:fs")).writeSync(4, "x".repeat(100)); ${untilStop}`,
+    /TRIGGER_CRASHED: .* no frame/,
+  ],
 ];
 for (const [name, run, error] of FAULTS) {
   test(`one that ${name} is started again after a backoff, and says so; a queue beside it goes on`, async (t) => {

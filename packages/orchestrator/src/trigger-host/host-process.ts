@@ -83,8 +83,15 @@ export class HostProcess {
   }
 
   #receive(chunk: Buffer): void {
-    try {
+    this.#guard(() => {
       for (const frame of this.#channel.receive(chunk)) this.#options.onFrame(frame);
+    });
+  }
+
+  /** Any code in the process can write into its pipes. */
+  #guard(read: () => void): void {
+    try {
+      read();
     } catch (error) {
       this.#killFor(hostError("TRIGGER_CRASHED", `the trigger's process wrote what is no frame: ${(error as Error).message}`));
     }
@@ -92,16 +99,20 @@ export class HostProcess {
 
   #watchHeartbeats(pipe: Readable): void {
     const decoder = new FrameDecoder<HostHeartbeat>();
+    pipe.on("data", (chunk: Buffer) =>
+      this.#guard(() => {
+        for (const { header } of decoder.push(chunk)) this.#checkLimits(header);
+      }),
+    );
+  }
+
+  #checkLimits(heartbeat: HostHeartbeat): void {
     const { residentMb, blockedMs } = this.#options.limits;
-    pipe.on("data", (chunk: Buffer) => {
-      for (const { header } of decoder.push(chunk)) {
-        if (header.blockedMs > blockedMs) {
-          const message = `its code has kept the event loop for over ${blockedMs} ms: look for an endless loop, and use await for what takes long`;
-          this.#killFor(hostError("TRIGGER_BLOCKED", message));
-        }
-        if (header.rssBytes > residentMb * 1024 * 1024) this.#killFor(this.#outOfMemory());
-      }
-    });
+    if (heartbeat.blockedMs > blockedMs) {
+      const message = `its code has kept the event loop for over ${blockedMs} ms: look for an endless loop, and use await for what takes long`;
+      this.#killFor(hostError("TRIGGER_BLOCKED", message));
+    }
+    if (heartbeat.rssBytes > residentMb * 1024 * 1024) this.#killFor(this.#outOfMemory());
   }
 
   async #watchEnd(frames: Duplex): Promise<TriggerError | null> {
