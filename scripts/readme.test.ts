@@ -101,6 +101,8 @@ function checkCommand(command: string): void {
     assert.ok(help.includes(`millrace ${names.join(" ")}`), `there is no command '${command}'`);
     for (const option of command.matchAll(/ (--[a-z-]+)/g))
       assert.ok(help.includes(`  ${option[1]} `), `${command}: no option ${option[1]}`);
+  } else if (/^(node_modules\/\.bin\/)?node$/.test(program)) {
+    assert.ok(existsSync(join(ROOT, words[0]!)), `there is no file for '${command}'`);
   } else {
     assert.ok(["curl", "export"].includes(program), `a page names a command that is not known here: ${command}`);
   }

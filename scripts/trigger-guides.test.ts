@@ -28,12 +28,12 @@ async function runSnippet(t: TestContext, text: string, environment: Record<stri
   return startExample(t, relative(join(ROOT, "examples"), join(folder, "dags")), environment);
 }
 
-async function values({ server, runs }: RunningExample, dagId: string, taskId: string): Promise<readonly unknown[]> {
-  const done = (await runs(dagId)).filter(({ state }) => state === "success");
+async function values(example: RunningExample, dagId: string, taskId: string): Promise<readonly unknown[]> {
+  const done = (await example.runs(dagId)).filter(({ state }) => state === "success");
   const paths = done.map(
     ({ dag_run_id: id }) => `/dags/${dagId}/dagRuns/${encodeURIComponent(id)}/taskInstances/${taskId}/xcomEntries/return_value`,
   );
-  const entries = await Promise.all(paths.map((path) => server.get<{ value: unknown }>(path)));
+  const entries = await Promise.all(paths.map((path) => example.server.get<{ value: unknown }>(path)));
   return entries.map(({ value }) => value);
 }
 

@@ -52,15 +52,15 @@ test("every large order starts the DAG once", async (t) => {
   const shop = await startShop(t);
   const folder = copyExample(t, shop.port);
   for (let n = 0; n < 150; n += 1) await shop.order("Ada", n);
-  const { server, runs } = await startExample(t, relative(join(ROOT, "examples"), folder), CONNECTION);
-  await eventually(async () => assert.equal((await runs("check_order")).length, 50));
+  const example = await startExample(t, relative(join(ROOT, "examples"), folder), CONNECTION);
+  await eventually(async () => assert.equal((await example.runs("check_order")).length, 50));
   await shop.order("Grace", 1_000);
   await eventually(async () => {
-    const all = await runs("check_order");
+    const all = await example.runs("check_order");
     assert.deepEqual(new Set(all.map(({ state }) => state)), new Set(["success"]));
     assert.equal(all.length, 51);
   });
-  const { watchers } = await server.get<{ watchers: { kind: string; health: object; duplicates: object }[] }>("/watchers");
+  const { watchers } = await example.server.get<{ watchers: { kind: string; health: object; duplicates: object }[] }>("/watchers");
   assert.equal(watchers[0]?.kind, "shop.order_feed");
   assert.deepEqual(watchers[0]?.duplicates, { last_24_hours: 0, newest: null });
 });

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { test, type TestContext } from "node:test";
 import { MessageStore, eventually, sharedKafka, skipWithout, type KafkaServer } from "@millrace/test-services";
 import type { Connection, TriggerStream } from "@millrace/sdk/provider";
+import { kafkaTrigger } from "./index.ts";
 import type { KafkaTriggerParams } from "./params.ts";
 import { KafkaPublisher } from "./publisher.ts";
 import { openKafkaTrigger } from "./trigger.ts";
@@ -174,6 +175,32 @@ async function recreate(t: TestContext): Promise<void> {
   assert.equal(store.sources.length, 2);
 }
 
+async function match(t: TestContext): Promise<void> {
+  const { client } = await sharedKafka();
+  const prefix = `match-${randomUUID()}`;
+  const create = (name: string): Promise<string> => client.createTopic({ name: `${prefix}.${name}` });
+  const [store, group] = [new MessageStore(), newGroup()];
+  const { params } = kafkaTrigger({ topics: new RegExp(`^${prefix}\\.[ab]`) }) as { params: KafkaTriggerParams };
+  await assert.rejects(open(t, { store, group, params }), { code: "TOPIC_NOT_FOUND", message: /no topic that matches .* yet/ });
+  const [a] = [await create("a"), await create("c")];
+  await client.produce(a, ["came before it was read"]);
+  const stream = await open(t, { store, group, params });
+  const ended = store.drain(stream);
+  const b = await create("b1");
+  await client.produce(b, ["in a new topic"]);
+  await client.produce(`${prefix}.c`, ["does not match"]);
+  await ended;
+  await stream.close({ deadlineMs: 0 });
+  await client.produce(await create("b2"), ["while nobody reads"]);
+  void store.drain(await open(t, { store, group, params }));
+  const all = ["came before it was read", "in a new topic", "while nobody reads"];
+  await eventually(() => assert.deepEqual(store.values.toSorted(), all), { withinMs: 60_000 });
+  const elsewhere = new MessageStore();
+  void elsewhere.drain(await open(t, { store: elsewhere, group: newGroup(), params }));
+  await client.produce(a, ["after a first start"]);
+  await eventually(() => assert.deepEqual(elsewhere.values, ["after a first start"]), { withinMs: 60_000 });
+}
+
 async function grow(t: TestContext): Promise<void> {
   const { client } = await sharedKafka();
   const topic = await client.createTopic();
@@ -188,6 +215,7 @@ test("topics that change while they are read", { skip, concurrency: true }, asyn
   await Promise.all([
     t.test("one that is deleted and created again begins at its beginning, and nothing of it is taken for a duplicate", recreate),
     t.test("a partition that is added is read from its beginning", grow),
+    t.test("a topic that comes to match a pattern is read from its beginning", match),
   ]);
 });
 

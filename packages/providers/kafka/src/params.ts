@@ -3,9 +3,11 @@ import type { DestinationKind } from "@millrace/sdk/provider";
 /** Of triggers and topics that name none. */
 export const DEFAULT_CONNECTION = "kafka_default";
 
-/** What `kafkaTrigger` takes. */
+/** Of a trigger, as data: it has either `topics` or `topicPattern`. */
 export interface KafkaTriggerParams {
-  readonly topics: readonly [string, ...string[]];
+  readonly topics?: readonly [string, ...string[]];
+  /** RE2, found anywhere in a name. Topics that come to match are read from their beginning, within 15 s. */
+  readonly topicPattern?: string;
   /** Before the connection's `group.id` and Millrace's own, which stays the same when topics are edited. */
   readonly groupId?: string;
   /** Where to begin when neither Millrace nor the group has a position. Before the connection's `auto.offset.reset`; else `latest`. */
@@ -41,11 +43,13 @@ export const triggerSchema = {
   type: "object",
   properties: {
     topics: { type: "array", items: topic, minItems: 1, uniqueItems: true },
+    topicPattern: { type: "string", minLength: 1 },
     groupId: { type: "string", pattern: "^\\S+$" },
     from: { enum: ["earliest", "latest"] },
     bootstrapServers,
   },
-  required: ["topics"],
+  anyOf: [{ required: ["topics"] }, { required: ["topicPattern"] }],
+  not: { required: ["topics", "topicPattern"] },
   additionalProperties: false,
 } as const;
 
@@ -72,6 +76,12 @@ export function messageOptions({ key, headers }: Parameters<NonNullable<Destinat
 }
 
 export function canonicalTrigger(params: KafkaTriggerParams): string {
-  const topics = params.topics.toSorted((a, b) => (a < b ? -1 : 1));
+  const topics = params.topics?.toSorted((a, b) => (a < b ? -1 : 1)) ?? { pattern: params.topicPattern };
   return JSON.stringify([topics, params.groupId ?? null, params.from ?? null, params.bootstrapServers ?? null]);
+}
+
+/** Two different triggers that name one group would share out a topic's partitions. Millrace's own groups are one per watcher. */
+export function readLogs({ groupId, topics, topicPattern }: KafkaTriggerParams): readonly string[] {
+  if (groupId === undefined) return [];
+  return (topics ?? [`/${topicPattern}/`]).map((topic) => `${topic} in the group ${groupId}`);
 }

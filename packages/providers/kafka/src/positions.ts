@@ -1,12 +1,15 @@
 import type { OpenTriggerContext } from "@millrace/sdk/provider";
 import { Admin, type ClusterMetadata } from "@platformatic/kafka";
 import type { ClientOptions } from "./connection.ts";
+import type { TopicPattern } from "./topic-pattern.ts";
 
 const EARLIEST = -2n;
 const LATEST = -1n;
 
 export interface Subscription {
   readonly topics: readonly string[];
+  /** What the topics were found by; null where they were named. */
+  readonly pattern: TopicPattern | null;
   readonly group: string;
   readonly from: "earliest" | "latest";
 }

@@ -3,6 +3,7 @@ import {
   canonicalTrigger,
   messageOptions,
   publishSchema,
+  readLogs,
   topicSchema,
   triggerSchema,
   type KafkaTopicParams,
@@ -14,8 +15,8 @@ const trigger: TriggerKind<KafkaTriggerParams> = {
   params: triggerSchema,
   sharing: "competing",
   canonical: canonicalTrigger,
-  // Each group reads all of a topic: two triggers take nothing from each other.
-  queues: () => [],
+  // Each group reads all of a topic: triggers with groups of their own take nothing from each other.
+  queues: readLogs,
   completeConnection,
   // The client is loaded when it is first needed: it takes half a second and 50 MB.
   open: async (params, connection, context) => (await import("./trigger.ts")).openKafkaTrigger(params, connection, context),

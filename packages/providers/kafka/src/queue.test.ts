@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { test } from "node:test";
 import { MessageStore, sharedKafka, skipWithout } from "@millrace/test-services";
+import { kafkaTrigger } from "./index.ts";
 import { provider } from "./provider.ts";
 import { completeConnection, kafkaQueues } from "./queue.ts";
 import { openKafkaTrigger } from "./trigger.ts";
@@ -56,4 +57,17 @@ test("servers of the connection that are not the URL's are told", { skip: skipWi
   const stream = await openKafkaTrigger({ topics: [topic], bootstrapServers: "elsewhere:9092" }, connection, { ...context, log });
   t.after(() => stream.close({ deadlineMs: 0 }));
   assert.deepEqual(warnings, ['the servers of connection "kafka_default" are used, not those in the queue\'s URL']);
+});
+
+test("topics by a pattern are data", () => {
+  assert.deepEqual(kafkaTrigger({ topics: /^readings\./ }).params, { topicPattern: "^readings\\." });
+  assert.deepEqual(kafkaTrigger({ topics: /^a/iu, from: "earliest" }).params, { topicPattern: "(?i)^a", from: "earliest" });
+  assert.throws(() => kafkaTrigger({ topics: /^a(?!b)/ }), { message: /without references and lookarounds, got \/\^a\(\?!b\)\// });
+  assert.throws(() => kafkaTrigger({ topics: /a/g }), { message: /no flag but i/ });
+});
+
+test("two triggers in one group that is named take a topic's messages from each other", () => {
+  const kafka = provider.triggers["kafka"]!;
+  assert.deepEqual(kafka.queues({ topics: ["a", "b"], groupId: "g" }), ["a in the group g", "b in the group g"]);
+  assert.deepEqual(kafka.queues({ topics: ["a"] }), []);
 });

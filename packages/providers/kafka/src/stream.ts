@@ -7,6 +7,7 @@ import { toTriggerError } from "./error.ts";
 import { toTriggerMessage, type PartitionIdentity } from "./message.ts";
 import { SubscribedLogs } from "./subscribed-logs.ts";
 import type { SubscribedTopic, Subscription } from "./positions.ts";
+import type { TopicPattern } from "./topic-pattern.ts";
 import { OffsetCommitter } from "./settlement.ts";
 
 const BATCH_SIZE = 1_000;
@@ -38,12 +39,16 @@ type RecordStream = MessagesStream<Buffer, Buffer, Buffer, Buffer>;
 export class KafkaStream implements TriggerStream {
   readonly #context: OpenTriggerContext;
   readonly #subject: { readonly servers: readonly unknown[]; readonly topics: readonly string[] };
+  readonly #options: ClientOptions;
+  readonly #pattern: TopicPattern | null;
   readonly #consumer: PositionedConsumer;
   readonly #commits: OffsetCommitter;
   readonly #logs: SubscribedLogs;
   #records: RecordStream | null = null;
   #joining: Promise<void> = Promise.resolve();
   #state: "connecting" | "streaming" | "reconnecting" = "connecting";
+  /** Its topics are others now: it ends, to be opened with those. */
+  #isOutdated = false;
   #isPaused = false;
   #isIterated = false;
   #error: Error | null = null;
@@ -54,6 +59,8 @@ export class KafkaStream implements TriggerStream {
 
   constructor(options: ClientOptions, subscription: Subscription, topics: readonly SubscribedTopic[], context: OpenTriggerContext) {
     this.#context = context;
+    this.#options = options;
+    this.#pattern = subscription.pattern;
     this.#subject = { servers: options.bootstrapBrokers, topics: subscription.topics };
     this.#logs = new SubscribedLogs(topics, subscription.group, context);
     const client = { ...options, ...GROUP, groupId: subscription.group };
@@ -99,7 +106,7 @@ export class KafkaStream implements TriggerStream {
     this.#isIterated = true;
     try {
       for (;;) {
-        if (this.#closed !== null) return;
+        if (this.#closed !== null || this.#isOutdated) return;
         const batch = this.#isPaused ? [] : this.#drain();
         if (batch.length > 0) yield batch;
         else if (this.#error !== null) throw toTriggerError(this.#error, this.#subject);
@@ -220,12 +227,20 @@ export class KafkaStream implements TriggerStream {
   /** New partitions need a new assignment; a deleted or recreated topic needs a new stream. */
   async #checkMetadata(): Promise<void> {
     try {
+      const matching = (await this.#pattern?.list(this.#options)) ?? this.#subject.topics;
+      if (String(matching) !== String(this.#subject.topics)) return this.#endOutdated(matching);
       const metadata = await this.#consumer.metadata({ topics: [...this.#subject.topics], forceUpdate: true, retries: 0 });
       if (await this.#logs.update(metadata)) await this.#consumer.joinGroup({});
     } catch (error) {
       const explained = toTriggerError(error, this.#subject);
       if (["TOPIC_NOT_FOUND", "TOPIC_RECREATED", "ACCESS_DENIED"].includes(explained.code)) this.#fail(explained);
     }
+  }
+
+  #endOutdated(topics: readonly string[]): void {
+    this.#context.log.info("the topics that match have changed: they are opened anew", { topics });
+    this.#isOutdated = true;
+    this.#wake();
   }
 
   #listen(): void {
