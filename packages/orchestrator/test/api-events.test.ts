@@ -85,7 +85,7 @@ test("a DAG is paused and unpaused in Airflow's way, one or many; what waits is 
 
 test("queued events are those that wait in the inbox, by DAG and asset", async (t) => {
   const api = await startApi(t);
-  const wait = api.db.prepare("INSERT INTO pattern_event VALUES (?, 1, ?, ?, 0, ?)");
+  const wait = api.db.prepare("INSERT INTO pattern_event (id, shard, dag, event_id, created_at) VALUES (?, 1, ?, ?, ?)");
   wait.run(1, SEED.evaluate, SEED.hotEvent, SEEDED_AT + 1000);
   wait.run(2, SEED.evaluate, SEED.queuedEvent, SEEDED_AT + 2000);
   wait.run(3, SEED.byHand, SEED.alertEvent, SEEDED_AT + 2000);

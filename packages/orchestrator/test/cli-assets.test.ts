@@ -8,7 +8,11 @@ const HOT = formatDagRunId("asset_triggered", SEEDED_AT + 1000, SEED.hotRun);
 
 test("assets list and show, by name, URI or id, with what waits", async (t) => {
   const { millrace, db } = await startServer(t);
-  db.prepare("INSERT INTO pattern_event VALUES (1, 1, ?, ?, 0, ?)").run(SEED.evaluate, SEED.hotEvent, SEEDED_AT);
+  db.prepare("INSERT INTO pattern_event (id, shard, dag, event_id, created_at) VALUES (1, 1, ?, ?, ?)").run(
+    SEED.evaluate,
+    SEED.hotEvent,
+    SEEDED_AT,
+  );
   const list = (await millrace("assets", "list")).out;
   assert.match(list, /^readings +kafka:\/\/readings +kafka_watcher +evaluate_reading +2026-11-21 12:00:02\.000Z$/m);
   assert.match(list, /^alerts +evaluate_reading\.alert +2026-11-21 12:00:02\.000Z$/m);

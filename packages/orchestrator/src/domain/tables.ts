@@ -161,6 +161,7 @@ export interface PatternEventTable {
   event_id: number;
   replay_id: number;
   created_at: number;
+  taken: string | null;
 }
 
 export interface PatternStateTable {

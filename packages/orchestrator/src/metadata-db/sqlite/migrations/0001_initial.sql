@@ -188,7 +188,9 @@ CREATE TABLE pattern_event (
   dag INTEGER NOT NULL,
   event_id INTEGER NOT NULL,
   replay_id INTEGER NOT NULL DEFAULT 0,
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  -- JSON array: the parts of the DAG's pattern that have started a run with it, while others wait. null for none.
+  taken TEXT
 );
 CREATE INDEX pattern_event_by_shard ON pattern_event (shard, dag, id);
 
