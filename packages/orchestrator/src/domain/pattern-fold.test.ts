@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { test } from "node:test";
 import type { PatternSnapshot } from "./dag-snapshot.ts";
-import { type FoldedRun, PatternFold } from "./pattern-fold.ts";
+import { type FoldedRun, PatternFold, type PendingEvent } from "./pattern-fold.ts";
 
 const source = (asset: string) => ({ asset, where: null });
 const coalesce: PatternSnapshot = { kind: "coalesce", text: "", sources: [source("a")] };
@@ -15,10 +15,20 @@ const all: PatternSnapshot = {
   ],
 };
 
+const pending = (rowId: number, slots: readonly number[]): PendingEvent => ({
+  rowId,
+  eventId: 100 + rowId,
+  assetId: 1,
+  triggerId: null,
+  bytes: 1,
+  slots,
+  taken: [],
+});
+
 /** Rows 1, 2, … with the slots given. */
 function fold(pattern: PatternSnapshot, ...slots: readonly (readonly number[])[]): PatternFold {
   const folded = new PatternFold(pattern);
-  slots.forEach((own, index) => folded.add({ rowId: index + 1, eventId: 100 + index, triggerId: null, bytes: 1, slots: own }));
+  slots.forEach((own, index) => folded.add(pending(index + 1, own)));
   return folded;
 }
 const told = (run: FoldedRun | null): unknown =>
@@ -41,7 +51,7 @@ test("an event on two legs of a join is taken for both", () => {
 test("a leg without an event keeps the others waiting", () => {
   const folded = fold(all, [0], [0]);
   assert.equal(folded.next(), null);
-  folded.add({ rowId: 3, eventId: 103, triggerId: null, bytes: 1, slots: [2] });
+  folded.add(pending(3, [2]));
   assert.deepEqual(told(folded.next()), {
     part: "",
     events: [
@@ -58,7 +68,7 @@ test("a row stays until every part that waits with it has taken it", () => {
   assert.deepEqual(told(folded.next()), { part: "0", events: [[1, 0]], decided: [] });
   assert.deepEqual(told(folded.next()), { part: "0", events: [[2, 0]], decided: [] });
   assert.equal(folded.pending, 2);
-  folded.add({ rowId: 3, eventId: 103, triggerId: null, bytes: 1, slots: [3] });
+  folded.add(pending(3, [3]));
   assert.deepEqual(told(folded.next()), {
     part: "1",
     events: [
@@ -75,6 +85,6 @@ test("a run takes 10,000 events or 32 MiB at most, and the next one the rest, in
   assert.equal(many.isFull, true);
   assert.deepEqual([many.next()?.events.length, many.next()?.events.length, many.next()?.events.length], [10_000, 10_000, 5_000]);
   const large = new PatternFold(coalesce);
-  for (let rowId = 1; rowId <= 5; rowId += 1) large.add({ rowId, eventId: rowId, triggerId: null, bytes: 20 * 2 ** 20, slots: [0] });
+  for (let rowId = 1; rowId <= 5; rowId += 1) large.add({ ...pending(rowId, [0]), bytes: 20 * 2 ** 20 });
   assert.deepEqual(told(large.next()), { part: "", events: [[1, 0]], decided: [1] });
 });

@@ -1,16 +1,19 @@
 import type { PatternSnapshot } from "./dag-snapshot.ts";
-import { type EventPart, isEventPart, legsOf, partsOf, type PatternSlot, slotsOf } from "./pattern-parts.ts";
+import { type EventPart, isEventPart, legsOf, partsOf, type PatternSlot, ruleOfPart, slotsOf } from "./pattern-parts.ts";
 
 /** An event in the inbox of a DAG. */
 export interface PendingEvent {
   /** Of its inbox row; rows are folded in this order. */
   readonly rowId: number;
   readonly eventId: number;
+  readonly assetId: number;
   readonly triggerId: number | null;
   /** Of its payload. */
   readonly bytes: number;
   /** The slots whose filters it passed, by index. */
   readonly slots: readonly number[];
+  /** Rules of the parts that have started a run with it before: these do not take it again. */
+  readonly taken: readonly string[];
 }
 
 export interface FoldedEvent {
@@ -26,6 +29,8 @@ export interface FoldedRun {
   readonly events: readonly FoldedEvent[];
   /** No part waits with them any more: their inbox rows go. */
   readonly decided: readonly PendingEvent[];
+  /** Other parts wait with them still: their inbox rows stay, with what has `taken` them now. */
+  readonly kept: readonly PendingEvent[];
 }
 
 /** What one run takes at most, of each leg: it is read into memory as a whole. The rest waits for the next run. */
@@ -41,9 +46,17 @@ interface Leg {
 
 interface PartState {
   readonly part: EventPart;
+  /** What the inbox rows remember it by. */
+  readonly rule: string;
   readonly legs: readonly Leg[];
   /** Events that one run takes of a leg. */
   readonly perRun: number;
+}
+
+/** Parts that still wait with an event, and those that have taken it. */
+interface Holding {
+  left: number;
+  taken: readonly string[];
 }
 
 /**
@@ -52,19 +65,17 @@ interface PartState {
  */
 export class PatternFold {
   readonly #parts: readonly PartState[];
-  /** Parts that still wait with an event. */
-  readonly #holders = new Map<PendingEvent, number>();
+  readonly #holdings = new Map<PendingEvent, Holding>();
 
   constructor(pattern: PatternSnapshot) {
     const slots = slotsOf(pattern);
-    this.#parts = partsOf(pattern)
-      .filter(isEventPart)
-      .map((part) => newState(part, slots));
+    const parts = partsOf(pattern).filter(isEventPart);
+    this.#parts = parts.map((part, index) => newState(part, ruleOfPart(part, parts.slice(0, index)), slots));
   }
 
   /** Events that wait. */
   get pending(): number {
-    return this.#holders.size;
+    return this.#holdings.size;
   }
 
   /** More events would change nothing of the next run: they may as well stay where they are. */
@@ -73,16 +84,19 @@ export class PatternFold {
     return this.#parts.length > 0 && this.#parts.every(isFull);
   }
 
-  add(event: PendingEvent): void {
-    let holders = 0;
-    for (const { legs } of this.#parts) {
+  /** False where no part waits with it. */
+  add(event: PendingEvent): boolean {
+    let left = 0;
+    for (const { legs, rule } of this.#parts) {
+      if (event.taken.includes(rule)) continue;
       for (const leg of legs) {
         if (!event.slots.some((slot) => leg.slots.has(slot))) continue;
         leg.pending.push(event);
-        holders += 1;
+        left += 1;
       }
     }
-    if (holders > 0) this.#holders.set(event, holders);
+    if (left > 0) this.#holdings.set(event, { left, taken: event.taken });
+    return left > 0;
   }
 
   /** The next run that can start, whose events are then no longer pending; null where every part waits for more. */
@@ -92,25 +106,33 @@ export class PatternFold {
     return first === undefined ? null : this.#take(first);
   }
 
-  #take({ part, legs, perRun }: PartState): FoldedRun {
+  #take({ part, rule, legs, perRun }: PartState): FoldedRun {
     const events = legs.flatMap((leg, index) => takeFrom(leg, perRun).map((event) => ({ event, leg: index })));
-    const decided: PendingEvent[] = [];
-    for (const { event } of events) {
-      const left = this.#holders.get(event)! - 1;
-      if (left > 0) this.#holders.set(event, left);
-      else if (this.#holders.delete(event)) decided.push(event);
-    }
-    return { part: part.path, events, decided };
+    for (const { event } of events) this.#release(event, rule);
+    const taken = [...new Set(events.map(({ event }) => event))];
+    const kept = taken.flatMap((event) => {
+      const holding = this.#holdings.get(event)!;
+      return holding.left > 0 ? [{ ...event, taken: holding.taken }] : [];
+    });
+    const decided = taken.filter((event) => this.#holdings.get(event)!.left === 0);
+    for (const event of decided) this.#holdings.delete(event);
+    return { part: part.path, events, decided, kept };
+  }
+
+  #release(event: PendingEvent, rule: string): void {
+    const holding = this.#holdings.get(event)!;
+    holding.left -= 1;
+    if (!holding.taken.includes(rule)) holding.taken = [...holding.taken, rule];
   }
 }
 
-function newState(part: EventPart, slots: readonly PatternSlot[]): PartState {
+function newState(part: EventPart, rule: string, slots: readonly PatternSlot[]): PartState {
   const legs = legsOf(part).map((_, index) => ({
     slots: new Set(slots.filter((slot) => slot.part === part.path && slot.leg === index).map((slot) => slot.index)),
     pending: [],
     head: 0,
   }));
-  return { part, legs, perRun: part.pattern.kind === "each" ? 1 : MAX_EVENTS_PER_RUN };
+  return { part, rule, legs, perRun: part.pattern.kind === "each" ? 1 : MAX_EVENTS_PER_RUN };
 }
 
 /** The row that completed it would be as good; what matters is that no part waits for ever behind another. */

@@ -46,6 +46,20 @@ export function slotsOf(pattern: PatternSnapshot): readonly PatternSlot[] {
   return places.map((place, index) => ({ index, ...place }));
 }
 
+/**
+ * What a part is known by in rows that outlive an edit of the pattern: its kind and its assets, not its place or its
+ * filters. `before`: the parts in front of it, of which an equal one is told apart by number.
+ */
+export function ruleOfPart(part: EventPart, before: readonly EventPart[]): string {
+  const same = before.filter((other) => baseRuleOf(other) === baseRuleOf(part)).length;
+  return same === 0 ? baseRuleOf(part) : `${baseRuleOf(part)} #${same + 1}`;
+}
+
+function baseRuleOf(part: EventPart): string {
+  const legs = legsOf(part).map(({ sources }) => sources.map(({ asset }) => asset).join("|"));
+  return `${part.pattern.kind} ${legs.join(" ")}`;
+}
+
 /** The names of the assets it waits for, each once. */
 export function assetsOf(pattern: PatternSnapshot): readonly string[] {
   return [...new Set(slotsOf(pattern).map(({ source }) => source.asset))];

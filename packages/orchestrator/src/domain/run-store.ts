@@ -43,11 +43,17 @@ export interface StoredInboxRow {
   readonly event: StoredEvent;
 }
 
+export interface InboxCount {
+  readonly dag: number;
+  readonly assetId: number;
+  readonly count: number;
+}
+
 /** What waits to be folded, as the metadata DB has it. */
 export interface InboxStore {
-  /** DAGs with inbox rows, and how many. */
-  count(): ReadonlyMap<number, number>;
-  /** Rows of a DAG's inbox above `afterRow`, in order. */
+  /** How many inbox rows there are, where there are any. */
+  count(): readonly InboxCount[];
+  /** Rows of a DAG's inbox above `afterRow`, in order: at most `limit`, and fewer of large payloads; none where there are no more. */
   read(dag: number, afterRow: number, limit: number): readonly StoredInboxRow[];
   /** By PatternPart.path. */
   timeParts(dag: number): ReadonlyMap<string, TimePartState>;

@@ -84,7 +84,7 @@ export class InboxLane {
       if (this.#fold.isFull) break;
       this.#take(row, definitions);
     }
-    this.#isBehind = rows.length === PAGE_SIZE || (rows.at(-1)?.pending.rowId ?? 0) > this.#cursor;
+    this.#isBehind = rows.length > 0;
     return this.#isBehind && !this.#fold.isFull;
   }
 
@@ -146,8 +146,8 @@ export class InboxLane {
       return;
     }
     const { slots, failure } = fittingSlots(subscriber, hasFilter(subscriber) ? scopeOfStored(assetName, event.data) : NO_SCOPE);
-    if (slots.length > 0) this.#fold.add({ ...pending, slots });
-    else
+    const isWaiting = slots.length > 0 && this.#fold.add({ ...pending, slots });
+    if (!isWaiting)
       this.#rejected.push({
         event: { ...pending, slots },
         code: failure?.code ?? DECISION_CODES.filtered,

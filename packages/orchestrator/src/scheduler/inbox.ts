@@ -6,13 +6,14 @@ import type { Log } from "../domain/log.ts";
 import type { FoldedRun } from "../domain/pattern-fold.ts";
 import type { InboxStore } from "../domain/run-store.ts";
 import { InboxLane } from "./inbox-lane.ts";
+import { PendingCounts } from "./pending-counts.ts";
 import { TimerQueue } from "./timer-queue.ts";
 
 export interface InboxOptions {
   readonly committer: Committer;
   readonly store: InboxStore;
   readonly definitions: () => Definitions;
-  /** Events that wait for one DAG at which the streams that bring them pause. */
+  /** Events of one asset that wait for one DAG at which the streams that bring them pause. */
   readonly limit: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -32,7 +33,7 @@ const RETRY_AFTER_MS = 5_000;
 export class Inbox {
   readonly #options: InboxOptions;
   readonly #lanes = new Map<number, InboxLane>();
-  readonly #pending = new Map<number, number>();
+  readonly #pending = new PendingCounts();
   readonly #unfinished = new Map<number, number>();
   readonly #timers: TimerQueue<number>;
   /** The instant that a DAG's timer is set to. */
@@ -52,7 +53,7 @@ export class Inbox {
   /** Before any run or row of this process is told. */
   start(): void {
     const { store } = this.#options;
-    for (const [dag, count] of store.count()) this.#pending.set(dag, count);
+    for (const { dag, assetId, count } of store.count()) this.#pending.add(dag, assetId, count);
     for (const [dag, count] of store.countUnfinished()) this.#unfinished.set(dag, count);
     this.#isRunning = true;
     this.refresh();
@@ -85,31 +86,36 @@ export class Inbox {
 
   onInbox(rows: readonly InboxRow[]): void {
     for (const row of rows) {
-      this.#add(this.#pending, row.dag, 1);
+      this.#pending.add(row.dag, row.assetId, 1);
       this.#lanes.get(row.dag)?.offer(row);
       this.#touch(row.dag);
     }
   }
 
   onRunCreated(dag: number): void {
-    this.#add(this.#unfinished, dag, 1);
+    this.#countUnfinished(dag, 1);
   }
 
   onRunEnd(dag: number): void {
-    this.#add(this.#unfinished, dag, -1);
-    if (this.#pending.has(dag) || this.#lanes.get(dag)?.hasTimeParts) this.#touch(dag);
+    this.#countUnfinished(dag, -1);
+    if (this.#pending.ofDag(dag) > 0 || this.#lanes.get(dag)?.hasTimeParts) this.#touch(dag);
   }
 
   /** Events that wait for a DAG. */
   pendingOf(dag: number): number {
-    return this.#pending.get(dag) ?? 0;
+    return this.#pending.ofDag(dag);
   }
 
-  /** null while there is room in every inbox that a trigger's messages go to; else resolves when there may be again. */
+  /**
+   * null while there is room in every inbox that a trigger's messages go to; else resolves when there may be again. Each
+   * asset has room of its own: a join whose one side has filled up still gets the other.
+   */
   waitForRoom(triggerId: number): Promise<void> | null {
-    if (this.#pending.size === 0) return null;
+    if (this.#pending.isEmpty) return null;
     const watchers = this.#options.definitions().triggers.get(triggerId)?.watchers ?? [];
-    const isFull = watchers.some(({ asset }) => asset.subscribers.some(({ dag }) => this.pendingOf(dag.id) >= this.#options.limit));
+    const isFull = watchers.some(({ asset }) =>
+      asset.subscribers.some(({ dag }) => this.#pending.ofAsset(dag.id, asset.id) >= this.#options.limit),
+    );
     return isFull ? this.#room.promise : null;
   }
 
@@ -129,14 +135,13 @@ export class Inbox {
     this.refresh();
   }
 
-  #add(counts: Map<number, number>, dag: number, change: number): void {
-    const count = (counts.get(dag) ?? 0) + change;
-    if (count > 0) counts.set(dag, count);
-    else counts.delete(dag);
+  #countUnfinished(dag: number, change: number): void {
+    this.#unfinished.set(dag, Math.max(0, (this.#unfinished.get(dag) ?? 0) + change));
   }
 
-  #decided(dag: number, count: number): void {
-    this.#add(this.#pending, dag, -count);
+  #decided({ dag, runs, rejected }: FoldWrites): void {
+    for (const { assetId } of runs.flatMap(({ decided }) => decided)) this.#pending.add(dag, assetId, -1);
+    for (const { event } of rejected) this.#pending.add(dag, event.assetId, -1);
     this.#room.resolve();
     this.#room = Promise.withResolvers();
   }
@@ -204,10 +209,10 @@ export class Inbox {
   }
 
   async #store(writes: FoldWrites): Promise<void> {
-    const { dag, runs, rejected } = writes;
+    const { dag } = writes;
     try {
       await this.#options.committer.fold(writes);
-      this.#decided(dag, rejected.length + runs.reduce((sum, { decided }) => sum + decided.length, 0));
+      this.#decided(writes);
       this.#committing.delete(dag);
     } catch (error) {
       this.#retryLater(dag, error as Error);

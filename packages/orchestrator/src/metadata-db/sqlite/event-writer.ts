@@ -95,8 +95,9 @@ export class EventWriter {
     if (inbox === null) return;
     const rowId = this.#ids.take();
     this.#insertInbox.run(rowId, inbox.shard, dag, event.id, event.createdAt);
-    const { id: eventId, triggerId } = event;
-    output.inbox.push({ rowId, eventId, triggerId, bytes: event.data.payload.byteLength, slots: inbox.slots, dag, versionId });
+    const { id: eventId, triggerId, data } = event;
+    const fields = { rowId, eventId, assetId: data.assetId, triggerId, bytes: data.payload.byteLength };
+    output.inbox.push({ ...fields, slots: inbox.slots, taken: [], dag, versionId });
   }
 
   #storeEvent({ id, createdAt, data }: StoredEvent, cause: EventCause, decisions: Uint8Array): void {

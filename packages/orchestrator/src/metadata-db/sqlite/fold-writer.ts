@@ -12,6 +12,7 @@ export class FoldWriter {
   readonly #ids: IdAllocator;
   readonly #events: EventWriter;
   readonly #deleteRow: Statement;
+  readonly #keepRow: Statement;
   readonly #putDecision: Statement;
   readonly #putState: Statement;
 
@@ -19,6 +20,7 @@ export class FoldWriter {
     this.#ids = ids;
     this.#events = events;
     this.#deleteRow = db.prepare("DELETE FROM pattern_event WHERE id = ?");
+    this.#keepRow = db.prepare("UPDATE pattern_event SET taken = ? WHERE id = ?");
     this.#putDecision = db.prepare(`INSERT INTO event_decision (event_id, dag, code, run_id, reason, at) VALUES (?, ?, ?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET code = excluded.code, run_id = excluded.run_id, reason = excluded.reason, at = excluded.at`);
     this.#putState = db.prepare(`INSERT INTO pattern_state (dag, key, state, due_at) VALUES (?, ?, ?, NULL)
@@ -30,7 +32,8 @@ export class FoldWriter {
     for (const run of writes.runs) output.runs.push(this.#startRun(writes, run, now));
     for (const { event, code, reason } of rejected) {
       this.#deleteRow.run(event.rowId);
-      this.#decide(event.eventId, dag, code, null, reason, now);
+      // One that has started a run keeps that as its decision.
+      if (event.taken.length === 0) this.#decide(event.eventId, dag, code, null, reason, now);
     }
     for (const { part, logicalDate } of scheduled) {
       const run = this.#newRun(writes, { type: "scheduled", part, logicalDate, triggerId: null }, now);
@@ -40,7 +43,7 @@ export class FoldWriter {
     for (const { part, state } of timeParts) this.#storeState(dag, part, state);
   }
 
-  #startRun(writes: FoldWrites, { part, events, decided }: FoldedRun, now: number): NewRun {
+  #startRun(writes: FoldWrites, { part, events, decided, kept }: FoldedRun, now: number): NewRun {
     const triggerId = events.length === 1 ? events[0]!.event.triggerId : null;
     const run = this.#newRun(writes, { type: "asset_triggered", part, logicalDate: null, triggerId }, now);
     this.#events.storeRun(
@@ -49,6 +52,7 @@ export class FoldWriter {
     );
     for (const { event } of events) this.#decide(event.eventId, writes.dag, DECISION_CODES.run, run.id, null, now);
     for (const { rowId } of decided) this.#deleteRow.run(rowId);
+    for (const { rowId, taken } of kept) this.#keepRow.run(JSON.stringify(taken), rowId);
     return { ...run, events: null };
   }
 
