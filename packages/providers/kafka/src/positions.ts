@@ -1,10 +1,15 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { OpenTriggerContext } from "@millrace/sdk/provider";
 import { Admin, type ClusterMetadata } from "@platformatic/kafka";
 import type { ClientOptions } from "./connection.ts";
+import { hasApiError } from "./error.ts";
 import type { TopicPattern } from "./topic-pattern.ts";
 
 const EARLIEST = -2n;
 const LATEST = -1n;
+const COORDINATOR_ERRORS = ["COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS", "NOT_COORDINATOR"];
+const COORDINATOR_ATTEMPTS = 20;
+const COORDINATOR_RETRY_MS = 250;
 
 export interface Subscription {
   readonly topics: readonly string[];
@@ -38,7 +43,7 @@ export async function preparePositions(
   try {
     const metadata = await admin.metadata({ topics: [...subscription.topics], forceUpdate: true });
     const topics = subscription.topics.map((name) => toSubscribedTopic(metadata, name, subscription.group));
-    const committed = await readCommits(admin, subscription.group);
+    const committed = await onceCoordinated(() => readCommits(admin, subscription.group), context.signal);
     const positions = new Map<string, ReadonlyMap<string, bigint>>();
     for (const topic of topics) positions.set(topic.name, await prepareTopic(admin, topic, subscription, committed, context));
     await commit(admin, subscription.group, positions, committed, context);
@@ -86,6 +91,18 @@ async function listOffsets(admin: Admin, topic: string, partitions: readonly num
     topics: [{ name: topic, partitions: partitions.map((partitionIndex) => ({ partitionIndex, timestamp })) }],
   });
   return new Map(listed.flatMap((found) => found.partitions.map((p) => [p.partitionIndex, p.offset] as const)));
+}
+
+/** A cluster that has just started needs a moment until its groups have a coordinator. */
+async function onceCoordinated<Result>(ask: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (attempt === COORDINATOR_ATTEMPTS || !hasApiError(error as Error, COORDINATOR_ERRORS)) throw error;
+    }
+    await sleep(COORDINATOR_RETRY_MS, undefined, { signal });
+  }
 }
 
 async function readCommits(admin: Admin, group: string): Promise<ReadonlyMap<string, bigint>> {
