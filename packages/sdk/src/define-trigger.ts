@@ -69,8 +69,8 @@ export function defineTrigger<Params = {}, RawParams = Params, Cursor = unknown,
 ): (...params: {} extends RawParams ? [params?: RawParams] : [params: RawParams]) => Made<Purpose> {
   const { kind, params: schema, cursor, for: purpose, source, run } = checkedOptions(options);
   const make = (raw: unknown = {}): Made<Purpose> => {
-    checkParams(kind, schema, raw);
-    const trigger = { kind, connection: "", params: raw as object };
+    const params = parsedParams(kind, schema, raw);
+    const trigger = { kind, connection: "", params: raw as object, ...(source && { source: source(params) }) };
     return (purpose === "deferral" ? { ...trigger, for: purpose } : trigger) as Made<Purpose>;
   };
   return attachDefinition(make, {
@@ -104,10 +104,13 @@ function checkedOptions<
   return options;
 }
 
-function checkParams(kind: string, schema: Schema | undefined, raw: unknown): void {
+function parsedParams<Params, RawParams>(kind: string, schema: Schema<Params, RawParams> | undefined, raw: unknown): Params {
   const isRecord = typeof raw === "object" && raw !== null && !Array.isArray(raw);
   checkOption(`trigger '${kind}'`, isRecord, "an object of params", raw);
-  if (schema === undefined) return checkOption(`trigger '${kind}'`, Object.keys(raw as object).length === 0, "no params", raw);
+  if (schema === undefined) {
+    checkOption(`trigger '${kind}'`, Object.keys(raw as object).length === 0, "no params", raw);
+    return raw as Params;
+  }
   const result = schema["~standard"].validate(raw);
   if (result instanceof Promise) {
     throw new DefinitionError(
@@ -119,4 +122,5 @@ function checkParams(kind: string, schema: Schema | undefined, raw: unknown): vo
   if (result.issues !== undefined) {
     throw new DefinitionError("BAD_OPTION", `trigger '${kind}': its params do not fit: ${describeIssues(result.issues)}`);
   }
+  return result.value;
 }

@@ -5,6 +5,8 @@ export interface Trigger {
   /** Id of the connection; the provider's function chooses the default, e.g. `kafka_default`. */
   readonly connection: string;
   readonly params: object;
+  /** What it reads, where its params do not say: two different triggers with the same one would take each other's events. */
+  readonly source?: string | undefined;
   /** `deferral`: a task can wait for it, but it yields no events, so nothing can watch it. Absent: it yields events. */
   readonly for?: "events" | "deferral";
 }

@@ -84,7 +84,7 @@ class DefinitionCheck {
     }
     for (const { snapshot } of one.evaluated.assets) {
       this.#assets.add(snapshot, one.file.file);
-      for (const watcher of snapshot.watchers) this.#queues.add(this.#catalog, snapshot.name, watcher, one.file.file);
+      this.#queues.add(this.#catalog, snapshot, one.file.file);
     }
     return null;
   }
@@ -144,12 +144,10 @@ class DefinitionCheck {
         findBadSchema(snapshot) ??
         firstOf(snapshot.watchers, (watcher) => checkTriggers(this.#catalog, own, snapshot.name, watcher)) ??
         checkWatchers(this.#catalog, snapshot) ??
-        firstOf(snapshot.watchers, (watcher) =>
-          firstOf(queues, (registry) => registry.findConflict(this.#catalog, snapshot.name, watcher, file)),
-        );
+        firstOf(queues, (registry) => registry.findConflict(this.#catalog, snapshot, file));
       if (found !== null) return { ...found, ...one.bundle.positions.place(site) };
       assets[0]?.add(snapshot, file);
-      for (const watcher of snapshot.watchers) queues[0]?.add(this.#catalog, snapshot.name, watcher, file);
+      queues[0]?.add(this.#catalog, snapshot, file);
     }
     return null;
   }

@@ -1,5 +1,6 @@
 import { nearestName } from "@millrace/sdk/provider";
-import type { DestinationSnapshot, JsonSchema, TriggerSnapshot, WatcherSnapshot } from "../domain/dag-snapshot.ts";
+import type { AssetSnapshot, DestinationSnapshot, JsonSchema, TriggerSnapshot, WatcherSnapshot } from "../domain/dag-snapshot.ts";
+import { canonicalJson } from "../domain/canonical-json.ts";
 import { compileSchema } from "../domain/json-schema.ts";
 import type { ProviderCatalog } from "../domain/provider-catalog.ts";
 import { problem, type Problem } from "./import-error.ts";
@@ -76,13 +77,16 @@ interface Reader {
 export class QueueRegistry {
   readonly #readers = new Map<string, Reader>();
 
-  add(catalog: ProviderCatalog, asset: string, watcher: WatcherSnapshot, file: string): void {
-    for (const { queue, identity } of queuesOf(catalog, watcher)) this.#readers.set(queue, { identity, asset, file });
+  add(catalog: ProviderCatalog, { name: asset, watchers }: AssetSnapshot, file: string): void {
+    for (const { queue, identity } of queuesOf(catalog, watchers)) this.#readers.set(queue, { identity, asset, file });
   }
 
-  findConflict(catalog: ProviderCatalog, asset: string, watcher: WatcherSnapshot, file: string): Problem | null {
-    for (const { queue, identity, name } of queuesOf(catalog, watcher)) {
-      const reader = this.#readers.get(queue);
+  /** With a trigger of another asset, or with another one of the same. */
+  findConflict(catalog: ProviderCatalog, { name: asset, watchers }: AssetSnapshot, file: string): Problem | null {
+    const own = new Map<string, Reader>();
+    for (const { queue, identity, name } of queuesOf(catalog, watchers)) {
+      const reader = this.#readers.get(queue) ?? own.get(queue);
+      own.set(queue, { identity, asset, file });
       if (reader === undefined || reader.identity === identity) continue;
       const others = `asset '${reader.asset}' ('${reader.file}') and asset '${asset}' ('${file}')`;
       return problem("QUEUE_SHARED", `two different triggers read '${name}', of ${others}: they would steal each other's messages`);
@@ -97,13 +101,13 @@ interface Reading {
   readonly name: string;
 }
 
-function queuesOf(catalog: ProviderCatalog, { triggers }: WatcherSnapshot): readonly Reading[] {
-  return triggers.flatMap((trigger) => queuesOfTrigger(catalog, trigger));
+function queuesOf(catalog: ProviderCatalog, watchers: readonly WatcherSnapshot[]): readonly Reading[] {
+  return watchers.flatMap(({ triggers }) => triggers.flatMap((trigger) => queuesOfTrigger(catalog, trigger)));
 }
 
-function queuesOfTrigger(catalog: ProviderCatalog, trigger: TriggerSnapshot): readonly Reading[] {
-  const kind = catalog.findTrigger(trigger.kind);
-  if (kind === undefined) return [];
-  const identity = JSON.stringify([trigger.kind, trigger.connection, kind.canonical(trigger.params)]);
-  return kind.queues(trigger.params).map((name) => ({ queue: JSON.stringify([trigger.kind, name]), identity, name }));
+function queuesOfTrigger(catalog: ProviderCatalog, { kind, connection, params, source }: TriggerSnapshot): readonly Reading[] {
+  const brought = catalog.findTrigger(kind);
+  const identity = JSON.stringify([kind, connection, brought?.canonical(params) ?? canonicalJson(params)]);
+  const names = source === undefined ? (brought?.queues(params) ?? []) : [source];
+  return names.map((name) => ({ queue: JSON.stringify([kind, name]), identity, name }));
 }

@@ -6,6 +6,8 @@ export interface TriggerSnapshot {
   readonly kind: string;
   readonly connection: string;
   readonly params: Readonly<Record<string, unknown>>;
+  /** Of a trigger of a DAG file's own: what it reads, where not all of its params say it. */
+  readonly source?: string;
 }
 
 export type EnvelopeName = "s3" | "sns" | "eventbridge" | "cloudevents";

@@ -23,6 +23,8 @@ interface Given {
   readonly messages: readonly TriggerMessage[];
 }
 
+/** For the import of its file. The triggerer's own limit would leave the process behind. */
+const OPEN_TIMEOUT_MS = 30_000;
 /** How long a process that has nothing left to store may take to end. */
 const END_MS = 1_000;
 
@@ -58,6 +60,9 @@ export class HostStream implements TriggerStream {
     this.#process.send({ type: "open", bundle, source, kind, params });
     const onAbort = (): void => this.#opened.reject(context.signal.reason);
     context.signal.addEventListener("abort", onAbort, { once: true });
+    const cancelTimeout = this.#options.clock.after(OPEN_TIMEOUT_MS, () =>
+      this.#fail(hostError("TRIGGER_FAILED", `its file was not imported within ${OPEN_TIMEOUT_MS / 1000} s`)),
+    );
     try {
       this.#source = `${kind}/${await this.#opened.promise}`;
       this.#process.send({ type: "start", cursor: await context.cursor(this.#source) });
@@ -66,6 +71,7 @@ export class HostStream implements TriggerStream {
       await this.#process.close(0);
       throw error;
     } finally {
+      cancelTimeout();
       context.signal.removeEventListener("abort", onAbort);
     }
   }

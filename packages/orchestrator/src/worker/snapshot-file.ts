@@ -106,10 +106,11 @@ function snapshotAsset(asset: AssetDefinition): AssetSnapshot {
     schema: snapshotSchema(`${what}: schema`, asset.schema, asset.site),
     watchers: asset.watchers.map(({ name, triggers, unwrap, payload }) => ({
       name,
-      triggers: triggers.map(({ kind, connection, params }) => ({
+      triggers: triggers.map(({ kind, connection, params, source }) => ({
         kind,
         connection,
         params: asJson(`${what}: watcher '${name}'`, params, asset.site),
+        ...(source !== undefined && { source }),
       })),
       unwrap,
       payload,

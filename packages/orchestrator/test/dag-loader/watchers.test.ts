@@ -175,3 +175,31 @@ test("two files cannot define one kind in two ways", async (t) => {
   assert.equal(code, "DUPLICATE_TRIGGER");
   assert.match(message, /'a.ts' defines it, and so does 'b.ts'/);
 });
+
+const listing = (triggers: string, rest = ""): string => own("acme.numbers", rest) + using("d", triggers);
+const SHARED: readonly (readonly [name: string, text: string, message: RegExp])[] = [
+  ["of one's own", listing("[numbers({ from: 1 }), numbers({ from: 2 })]", 'source: () => "all",'), /read 'all'/],
+  [
+    "of a provider",
+    file(`[${trigger}, sqsTrigger({ queueUrl: "${SQS}", waitTimeSeconds: 1 })]`),
+    /read 'https:.*steal each other's messages/,
+  ],
+  ["of two watchers", file(`${trigger}, v: sqsTrigger({ queueUrl: "${SQS}", waitTimeSeconds: 1 })`), /of asset 'a' .* and asset 'a'/],
+  [
+    "in one group",
+    file(`[kafkaTrigger({ topics: ["t"], groupId: "g" }), kafkaTrigger({ topics: ["t", "u"], groupId: "g" })]`),
+    /read 't in the group g'/,
+  ],
+];
+for (const [name, text, message] of SHARED) {
+  test(`two different triggers ${name} that read the same are told`, async (t) => {
+    const error = await (await DagProject.make(t, { "d.ts": text })).errorOf("d.ts");
+    assert.equal(error.code, "QUEUE_SHARED", error.message);
+    assert.match(error.message, message);
+  });
+}
+
+test("two triggers of one's own that read different things are fine", async (t) => {
+  const project = await DagProject.make(t, { "d.ts": listing("[numbers({ from: 1 }), numbers({ from: 2 })]") });
+  assert.deepEqual((await project.loader.load()).errors, []);
+});
