@@ -15,7 +15,7 @@ import { markdownBlocks } from "./markdown-blocks.ts";
 const GUIDE = join(import.meta.dirname, "../docs/guides/connections.md");
 
 const shellBlocks = () => markdownBlocks(GUIDE).filter(({ language }) => language === "sh");
-const isCommands = (text: string): boolean => text.startsWith("millrace ");
+const isCommands = (text: string): boolean => text.startsWith("npx millrace ");
 
 /** The connections that the guide's shell blocks set. */
 async function exampleConnections(): Promise<readonly Connection[]> {
@@ -47,7 +47,7 @@ test("the guide's examples are connections, and have no key that is not used", a
 test("the guide's commands work, on a server and a queue of this machine", async (t) => {
   const sqs = await sharedFauxqs();
   await sqs.createQueue({ name: "readings" });
-  const local = (text: string): string => text.replaceAll("http://127.0.0.1:4566", sqs.url);
+  const local = (text: string): string => text.replaceAll("http://127.0.0.1:4566", sqs.url).replaceAll("npx millrace", "millrace");
   const project = makeProject(t);
   await project.start();
   const [aws] = markdownBlocks(GUIDE).filter(({ language }) => language === "json");
