@@ -4,7 +4,7 @@ import { clientCommand, exampleCommand } from "./client-command.ts";
 
 export function dagsCommand(context: CommandContext): Command {
   return new Command("dags")
-    .description("DAGs: what is loaded, what is not, and running one by hand")
+    .description("DAGs: what is loaded and what is not; pausing them, running one by hand, testing one")
     .addCommand(listCommand(context))
     .addCommand(showCommand(context))
     .addCommand(errorsCommand(context))
