@@ -1,9 +1,9 @@
 // What the README, the guides and the examples' pages say is tried out: their code, their commands, their links.
 import { strict as assert } from "node:assert";
 import { spawnSync } from "node:child_process";
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { test, type TestContext } from "node:test";
 import { z } from "zod";
 import { checkPredicate, compilePredicate } from "../packages/orchestrator/src/domain/cel.ts";
@@ -57,18 +57,34 @@ test("the pages' DAGs load, together", async (t) => {
   assert.ok(dags >= files.length, `${dags} DAGs from ${files.length} snippets`);
 });
 
-test("the README's smallest DAG is examples/hello-sqs", () => {
-  const example = readFileSync(join(ROOT, "examples/hello-sqs/hello-sqs.ts"), "utf8");
-  assert.ok(blocksOf("README.md", "ts").some(({ text }) => text === example));
-});
+const README_CODE = markdownBlocks(join(ROOT, "README.md")).filter(({ language }) => language === "ts" || language === "python");
+
+/** `millrace dags test` of a DAG of the README. */
+function testReadmeDag(t: TestContext, text: string, event: unknown): string {
+  const { folder } = snippetProject(t);
+  const file = join(folder, "dags", "tried.ts");
+  writeFileSync(file, text);
+  const args = [MILLRACE, "dags", "test", file, "--event", JSON.stringify(event)];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
+  return stdout;
+}
 
 test("the README's DAG alerts as it says", (t) => {
-  const { folder, files } = snippetProject(t);
-  const [first] = files.filter((file) => basename(file).startsWith("README"));
-  const event = JSON.stringify({ sensor: "oven-3", celsius: 90 });
-  const run = spawnSync(process.execPath, [MILLRACE, "dags", "test", join(folder, first!), "--event", event], { encoding: "utf8" });
-  assert.equal(run.status, 0, run.stderr);
-  assert.match(run.stdout, /alert.*publishes.*"risk":0\.75/);
+  const alert = README_CODE.find(({ text }) => text.includes(`defineDag("iot_alert"`));
+  assert.match(testReadmeDag(t, alert!.text, { sensor: "oven-3", celsius: 90 }), /alert.*publishes.*"risk":0\.75/);
+});
+
+test("the README's DAGs beside Airflow's are as short, watch the same queue, and print what arrives", (t) => {
+  const pairs = README_CODE.flatMap((block, at) => (block.language === "python" ? [[block.text, README_CODE[at + 1]!.text] as const] : []));
+  assert.equal(pairs.length, 2);
+  for (const [airflow, ours] of pairs) {
+    for (const text of [airflow, ours]) assert.ok(text.trimEnd().split("\n").length <= 15, text);
+    const named = (text: string): readonly (string | undefined)[] =>
+      [/queue[=:] ?"(.+?)"/, /(?:DAG|defineDag)\("(\w+)"/, /(?:Asset|defineAsset)\("(\w+)"/].map((pattern) => pattern.exec(text)?.[1]);
+    assert.deepEqual(named(ours), named(airflow));
+    assert.match(testReadmeDag(t, ours, { id: "o-17" }), /print_order.*INFO.*o-17/);
+  }
 });
 
 /** `cd`, comments and what is typed before a command (`NAME=value`) aside: the commands of a shell block, one a line. */
@@ -81,7 +97,16 @@ function commandsOf({ text }: MarkdownBlock): readonly string[] {
     .filter((line) => line !== "" && !line.startsWith("#"));
 }
 
+const helps = new Map<string, string>();
+
 function helpOf(words: readonly string[]): string {
+  const name = words.join(" ");
+  const known = helps.get(name) ?? printHelp(words);
+  helps.set(name, known);
+  return known;
+}
+
+function printHelp(words: readonly string[]): string {
   const { status, stdout } = spawnSync(process.execPath, [MILLRACE, ...words, "--help"], { encoding: "utf8" });
   assert.equal(status, 0, `there is no command 'millrace ${words.join(" ")}'`);
   return stdout;
@@ -94,9 +119,12 @@ function checkCommand(command: string): void {
   if (program === "npm") {
     const name = words[0] === "run" ? words[1]! : words[0]!;
     assert.ok(name === "ci" || name in scripts, `there is no npm script for '${command}'`);
+  } else if (program === "npx" && words[0] === "node") {
+    assert.ok(existsSync(join(ROOT, words[1]!)), `there is no file for '${command}'`);
   } else if (program === "npx") {
     assert.equal(words.shift(), "millrace", command);
-    const names = words.slice(0, words[0] === "standalone" ? 1 : 2);
+    const isGroup = helpOf(words.slice(0, 1)).includes(`millrace ${words[0]} [options] [command]`);
+    const names = words.slice(0, isGroup ? 2 : 1);
     const help = helpOf(names);
     assert.ok(help.includes(`millrace ${names.join(" ")}`), `there is no command '${command}'`);
     for (const option of command.matchAll(/ (--[a-z-]+)/g))
@@ -121,6 +149,22 @@ test("links between pages lead somewhere", () => {
     return targets.filter((target) => !existsSync(join(ROOT, dirname(page), target))).map((target) => `${page}: ${target}`);
   });
   assert.deepEqual(dead, []);
+});
+
+test("the architecture's map has every folder of the orchestrator's sources, and no other", () => {
+  const map = readFileSync(join(ROOT, "docs/architecture.md"), "utf8");
+  const named = [...map.matchAll(/^ {4}src\/([\w-]+)\/ /gm)].map((match) => match[1]!);
+  const folders = readdirSync(join(ROOT, "packages/orchestrator/src"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  assert.deepEqual(named.toSorted(), folders.map(({ name }) => name).toSorted());
+});
+
+test("the index of the documentation has every guide and reference page", () => {
+  const index = readFileSync(join(ROOT, "docs/README.md"), "utf8");
+  const pages = globSync(["guides/*.md", "reference/*.md"], { cwd: join(ROOT, "docs") });
+  assert.deepEqual(
+    pages.filter((page) => !index.includes(`(${page})`)),
+    [],
+  );
 });
 
 const orderSchema = z.toJSONSchema(
