@@ -64,6 +64,8 @@ test("a masked value that stands for nothing, a second one of an id, and bad fie
   await refused({ ...KAFKA, extra: '{"token": "hunter"' }, 400, /'extra': expected a JSON object, got text that is none/);
   await refused({ ...KAFKA, port: 70_000 }, 400, /'port'/);
   await refused({ ...KAFKA, connection_id: "a b" }, 400, /'connection_id'/);
+  await refused({ ...KAFKA, connection_id: ".." }, 400, /'connection_id'/);
+  assert.equal((await api.post("/api/v2/variables", { key: "..", value: "1" })).status, 400);
   await refused({ ...KAFKA, pasword: "x" }, 400, /'pasword' is not known/);
   await refused({ connection_id: "x" }, 400, /'conn_type'/);
   assert.equal((await api.post(PATH, KAFKA)).status, 201);

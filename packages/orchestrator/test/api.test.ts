@@ -216,6 +216,7 @@ test("a run is created by hand, with an id of the caller's, params and a payload
   assert.match(await field({}), /expected the field 'logical_date', got none/);
   assert.match(await field({ logical_date: null, dag_run: "x" }), /field 'dag_run' is not known here/);
   assert.match(await field({ logical_date: null, dag_run_id: "a b" }), /field 'dag_run_id'/);
+  assert.match(await field({ logical_date: null, dag_run_id: ".." }), /field 'dag_run_id'/);
   assert.match(await field({ logical_date: "monday" }), /field 'logical_date'/);
   assert.match(await field({ logical_date: null, conf: [1] }), /field 'conf'/);
 });

@@ -4,7 +4,7 @@ import type { ConnectionEntry } from "../../domain/connection-store.ts";
 import { normalizeConnType } from "../../domain/connections.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import { mask, MASK, unmask } from "./masked-value.ts";
-import { AnyObject, nullable, NullableInteger, NullableText } from "./nullable.ts";
+import { AnyObject, NO_DOTS, nullable, NullableInteger, NullableText } from "./nullable.ts";
 
 export const ConnectionSchema = Type.Object({
   connection_id: Type.String(),
@@ -39,7 +39,7 @@ const fields = {
   extra: Type.Optional(Type.Union([Type.String({ description: "JSON" }), AnyObject, Type.Null()])),
   team_name: Type.Optional(Type.Null()),
 };
-const ConnectionId = Type.String({ maxLength: 200, pattern: "^[\\w.-]+$" });
+const ConnectionId = Type.String({ maxLength: 200, pattern: `${NO_DOTS}[\\w.-]+$` });
 
 export const NewConnectionSchema = Type.Object({ connection_id: ConnectionId, ...fields }, { additionalProperties: false });
 export const ConnectionPatchSchema = Type.Partial(NewConnectionSchema, { additionalProperties: false });

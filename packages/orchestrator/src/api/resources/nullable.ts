@@ -4,6 +4,9 @@ export function nullable<Schema extends TSchema>(schema: Schema): TUnion<[Schema
   return Type.Union([schema, Type.Null()]);
 }
 
+/** The beginning of the pattern of a name that stands in a path: "." and ".." would be taken for steps of it. */
+export const NO_DOTS = "^(?!\\.{1,2}$)";
+
 export const NullableText = nullable(Type.String());
 export const NullableInteger = nullable(Type.Integer());
 export const NullableNumber = nullable(Type.Number());

@@ -5,7 +5,7 @@ import { DAG_RUN_STATE_CODES, type DagRunState, RUN_TYPE_CODES, type RunType } f
 import type { ApiContext, ApiServer } from "../api-context.ts";
 import { AssetEventCollectionSchema, toAssetEvent } from "../resources/asset-event-resource.ts";
 import { DagRunCollectionSchema, DagRunSchema, toDagRun } from "../resources/dag-run-resource.ts";
-import { AnyObject, nullable, NullableInstant } from "../resources/nullable.ts";
+import { AnyObject, NO_DOTS, nullable, NullableInstant } from "../resources/nullable.ts";
 import { getDag, getDagRun } from "./found.ts";
 import { pageQuery, queryObject, readPage, readTimeRange, timeQuery } from "./query.ts";
 
@@ -27,7 +27,7 @@ const RunQuery = queryObject({
 /** Fields of Airflow that a run of Millrace does not have may be there, as null. */
 const NewRun = Type.Object(
   {
-    dag_run_id: Type.Optional(nullable(Type.String({ minLength: 1, maxLength: 250, pattern: "^[A-Za-z0-9_.~:+-]+$" }))),
+    dag_run_id: Type.Optional(nullable(Type.String({ minLength: 1, maxLength: 250, pattern: `${NO_DOTS}[A-Za-z0-9_.~:+-]+$` }))),
     logical_date: NullableInstant,
     conf: Type.Optional(nullable(AnyObject)),
     payload: Type.Optional(Type.Unknown({ description: "the event's payload, for a DAG that is scheduled on an asset" })),

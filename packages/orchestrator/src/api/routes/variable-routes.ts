@@ -4,7 +4,7 @@ import type { Account } from "../../domain/account-store.ts";
 import type { VariableEntry } from "../../domain/variable-store.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
 import { isSecretName, MASK } from "../resources/masked-value.ts";
-import { nullable, NullableText } from "../resources/nullable.ts";
+import { NO_DOTS, nullable, NullableText } from "../resources/nullable.ts";
 import { type BulkAction, bulkBody, BulkResult, changeInBulk } from "./bulk-routes.ts";
 import { type VariablePatch, variableChanges } from "./entity-changes.ts";
 import { pageOf, pageQuery, queryObject, readPage } from "./query.ts";
@@ -25,7 +25,7 @@ const Variable = Type.Object({
 const VariableCollection = Type.Object({ variables: Type.Array(Variable), total_entries: Type.Integer() });
 const VariablePath = Type.Object({ variable_key: Type.String() });
 const fields = {
-  key: Type.String({ minLength: 1, maxLength: 250 }),
+  key: Type.String({ minLength: 1, maxLength: 250, pattern: NO_DOTS }),
   value: Type.Unknown({ description: "text; anything else is stored as its JSON" }),
   description: Type.Optional(nullable(Type.String({ maxLength: 5000 }))),
   team_name: Type.Optional(Type.Null()),
