@@ -12,7 +12,8 @@ export class Terminal {
 
   constructor(out: NodeJS.WriteStream, environment: NodeJS.ProcessEnv) {
     this.#out = out;
-    this.#hasColours = out.isTTY === true && (environment["NO_COLOR"] ?? "") === "" && environment["TERM"] !== "dumb";
+    const isTerminal = out.isTTY === true && environment["TERM"] !== "dumb";
+    this.#hasColours = (environment["NO_COLOR"] ?? "") === "" && (isTerminal || environment["FORCE_COLOR"] === "1");
   }
 
   paint(colour: Colour, text: string): string {
