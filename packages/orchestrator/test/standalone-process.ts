@@ -131,8 +131,11 @@ export class ServerProcess {
   }
 
   async post(path: string, body: unknown): Promise<Answer> {
-    const headers = { authorization: `Bearer ${await this.#login()}`, "content-type": "application/json" };
-    return this.#fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
+    return this.#send("POST", path, body);
+  }
+
+  async patch(path: string, body: unknown): Promise<Answer> {
+    return this.#send("PATCH", path, body);
   }
 
   async delete(path: string): Promise<number> {
@@ -143,6 +146,11 @@ export class ServerProcess {
   async login(password: string, path = "/auth/token"): Promise<Answer> {
     const body = JSON.stringify({ username: "admin", password });
     return this.#fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body });
+  }
+
+  async #send(method: string, path: string, body: unknown): Promise<Answer> {
+    const headers = { authorization: `Bearer ${await this.#login()}`, "content-type": "application/json" };
+    return this.#fetch(path, { method, headers, body: JSON.stringify(body) });
   }
 
   async #login(): Promise<string> {
