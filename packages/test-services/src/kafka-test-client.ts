@@ -111,17 +111,29 @@ async function endsOf(consumer: Consumer, topic: string): Promise<Map<number, bi
   return new Map([...latest.entries()].filter(([partition, end]) => end > (earliest[partition] ?? 0n)));
 }
 
-/** Reads up to the ends, not a number of records: retention may remove some meanwhile. */
+/** Longer than any fetch. */
+const SILENCE_MS = 10_000;
+
+/**
+ * Reads up to the ends, not a number of records: retention may remove some meanwhile.
+ * @throws {Error} where nothing more comes, as when it removed the last ones too: to be read again
+ */
 async function readRecords(consumer: Consumer, topic: string, ends: Map<number, bigint>): Promise<KafkaReadRecord[]> {
   const records: KafkaReadRecord[] = [];
   if (ends.size === 0) return records;
   const stream = await consumer.consume({ topics: [topic], mode: "earliest", autocommit: false, maxWaitTime: 100 });
+  const giveUp = (): void =>
+    void stream.destroy(new Error(`topic ${topic}: expected records up to ${[...ends.values()].join(", ")}, none came`));
+  let silence = setTimeout(giveUp, SILENCE_MS);
   for await (const message of stream) {
+    clearTimeout(silence);
+    silence = setTimeout(giveUp, SILENCE_MS);
     const headers = Object.fromEntries(message.headerEntries.map(([key, value]) => [String(key), String(value)]));
     const { value, key, partition, offset } = message;
     records.push({ value: value ?? null, key: key ?? null, headers, partition, offset });
     if (offset + 1n >= (ends.get(partition) ?? 0n)) ends.delete(partition);
     if (ends.size === 0) break;
   }
+  clearTimeout(silence);
   return records;
 }
