@@ -24,6 +24,14 @@ test("a JSON line has time, level, message and the fields, a child's too", () =>
   assert.match(line.time, /^\d{4}-\d\d-\d\dT/);
 });
 
+test("a word of megabytes is written at once, and a URL's login after it is not", () => {
+  const { log, text } = logTo("json");
+  const word = "y".repeat(4_000_000);
+  log.info(`${word}://user:hunter2@host`, { word: `${word} kafka+ssl://user:hunter2@host/x` });
+  assert.equal(JSON.parse(text()).message, `${word}://[redacted]@host`);
+  assert.doesNotMatch(text(), /hunter2/);
+});
+
 test("what is below the level is not written", () => {
   const { log, text } = logTo("json", "warn");
   log.info("not this");
