@@ -64,7 +64,8 @@ function assertAttributes(attributes: Readonly<Record<string, unknown>>): void {
 function dataOf(data: unknown, encoded: unknown): DecodedPayload {
   if (encoded === undefined) return toPayload(data ?? null);
   if (data !== undefined) throw new EnvelopeError('expected a CloudEvent with "data" or "data_base64", got both');
-  if (typeof encoded !== "string" || !/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(encoded)) {
+  // Without its spaces first: a pattern that allows them everywhere takes quadratic time.
+  if (typeof encoded !== "string" || !/^[A-Za-z0-9+/]*={0,2}$/.test(encoded.replace(/\s/g, ""))) {
     throw new EnvelopeError(`expected the "data_base64" of a CloudEvent to be base64, got ${quote(encoded)}`);
   }
   return decodePayload(Buffer.from(encoded, "base64"));

@@ -179,6 +179,8 @@ const MISFITS: readonly (readonly [EnvelopeName, unknown, RegExp])[] = [
   ["cloudevents", { ...attributes, type: undefined }, /the attribute "type"/],
   ["cloudevents", { ...attributes, data: 1, data_base64: "YQ==" }, /got both/],
   ["cloudevents", { ...attributes, data_base64: "?" }, /to be base64/],
+  // A pattern that takes quadratic time would not come back from it.
+  ["cloudevents", { ...attributes, data_base64: `${" ".repeat(2_000_000)}?` }, /to be base64, got " {99}…/],
   ["cloudevents", [attributes, 1], /expected a CloudEvent.*got 1/],
 ];
 for (const [envelope, body, message] of MISFITS) {
