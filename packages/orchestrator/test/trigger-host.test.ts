@@ -54,7 +54,7 @@ test("what it yields becomes asset events, with key, headers and time; a second 
   assert.deepEqual(payloads(engine), [{ n: 1 }, { n: 2 }, "text"]);
   const row = engine.db.prepare("SELECT message_key, headers, sent_at, message_id FROM asset_event ORDER BY id").raw().get() as unknown[];
   assert.deepEqual(row.map(String), ["k", '[["kind","x"]]', "5", "1"]);
-  assert.deepEqual(engine.db.prepare("SELECT reason, n, sample FROM ingest_count").raw().all(), [["duplicate", 1, "1"]]);
+  assert.deepEqual(engine.db.prepare("SELECT reason, n, samples FROM ingest_count").raw().all(), [["duplicate", 1, '["1"]']]);
   const { state, messages, withoutIdentity } = healthOf(engine);
   assert.deepEqual({ state, messages, withoutIdentity }, { state: "streaming", messages: 4, withoutIdentity: 1 });
   await engine.stop();
@@ -124,6 +124,12 @@ const FAULTS: readonly (readonly [name: string, run: string, error: RegExp])[] =
   ],
   ["ends by itself", `yield { payload: 1, id: "1" };`, /TRIGGER_ENDED: run ended by itself/],
   ["yields what is no event", `yield { payloda: 1 };`, /TRIGGER_FAILED: TypeError: expected run to yield \{ payload/],
+  [
+    "yields a circle",
+    `const a = {}; a.a = a; yield { payload: a };`,
+    /TRIGGER_FAILED: TypeError: the payload of an event must be JSON.*circular/,
+  ],
+  ["fails with megabytes", `throw new Error("x".repeat(5e6));`, /TRIGGER_FAILED: Error: x{1000,}… \(5000007 characters\) \(at .*d\.ts:7/],
   ["yields what is no JSON", `yield { payload: 1n };`, /TRIGGER_FAILED: TypeError: the payload of an event must be JSON/],
   [
     "writes into the pipe to the server",

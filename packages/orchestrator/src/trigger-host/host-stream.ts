@@ -150,8 +150,7 @@ export class HostStream implements TriggerStream {
         this.#wake();
         break;
       case "log": {
-        const fields = header.fields === null ? {} : (JSON.parse(mask.applyToJson(JSON.stringify(header.fields))) as object);
-        this.#options.log[header.level](mask.apply(header.message), fields);
+        this.#options.log[header.level](cut(mask.apply(header.message)), this.#toFields(header.fields));
         break;
       }
       case "get":
@@ -180,6 +179,12 @@ export class HostStream implements TriggerStream {
     }));
   }
 
+  #toFields(fields: object | null): object {
+    if (fields === null) return {};
+    const masked = this.#process.mask.applyToJson(JSON.stringify(fields));
+    return masked.length <= MAX_TEXT ? (JSON.parse(masked) as object) : { fields: cut(masked) };
+  }
+
   async #answer(request: number, what: "connection" | "variable", id: string): Promise<void> {
     try {
       const value = await this.#options.values(what, id);
@@ -199,8 +204,15 @@ export class HostStream implements TriggerStream {
   }
 }
 
+/** Of a line of its log, and of what it failed with: more would fill the server's log and its answers. */
+const MAX_TEXT = 16 * 1024;
+
+function cut(text: string): string {
+  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}… (${text.length} characters)`;
+}
+
 /** The sentence, and the author's line where it is known. */
 function describe({ name, message, stack }: { readonly name: string; readonly message: string; readonly stack: string }): string {
-  const place = /\n\s+at (.*)/.exec(stack)?.[1];
-  return `${name}: ${message}${place === undefined ? "" : ` (at ${place})`}`;
+  const place = stack.split("\n").find((line) => line.startsWith("    at ") && !/<anonymous>|node:/.test(line));
+  return cut(`${name}: ${message}`) + (place === undefined ? "" : ` (${cut(place.trim())})`);
 }

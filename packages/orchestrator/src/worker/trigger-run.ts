@@ -82,7 +82,7 @@ export class TriggerRun {
       connection: (id: string) => this.#get("connection", id),
       variable: (key: string) => this.#get("variable", key),
     };
-    const events = definition.run(context)[Symbol.asyncIterator]();
+    const events = iterate(definition.run(context));
     for (;;) {
       const { value, done } = await events.next();
       if (this.#abort.signal.aborted) break;
@@ -141,6 +141,13 @@ export class TriggerRun {
     this.#closed.resolve(false);
     if (this.#trigger === null) this.#finish(null);
   }
+}
+
+/** @throws {TypeError} where `run` is no generator, which only the compiler says before */
+function iterate(given: Partial<AsyncIterable<unknown>> | null | undefined): AsyncIterator<unknown> {
+  const events = given?.[Symbol.asyncIterator]?.();
+  if (events === undefined) throw new TypeError("expected run to be an async generator (async function*), got another function");
+  return events;
 }
 
 /** The newest of its kind that is made while the bundle is imported. */
