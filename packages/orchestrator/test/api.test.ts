@@ -191,10 +191,10 @@ test("import errors, dead letters and watchers", async (t) => {
 test("a watcher shows the duplicates of its last day", async (t) => {
   const api = await startApi(t);
   const minute = Math.floor(Date.now() / 60_000);
-  const insert = api.db.prepare("INSERT INTO ingest_count (id, minute, trigger_id, reason, n, sample) VALUES (?, ?, ?, 'duplicate', ?, ?)");
-  insert.run(1, minute - 2 * 1440, SEED.trigger, 100, "0:1");
-  insert.run(2, minute - 60, SEED.trigger, 3, "0:7");
-  insert.run(3, minute, SEED.trigger, 2, "0:9");
+  const insert = api.db.prepare("INSERT INTO ingest_count (minute, trigger_id, reason, n, samples) VALUES (?, ?, 'duplicate', ?, ?)");
+  insert.run(minute - 2 * 1440, SEED.trigger, 100, '["0:1"]');
+  insert.run(minute - 60, SEED.trigger, 3, '["0:7"]');
+  insert.run(minute, SEED.trigger, 2, '["0:8","0:9"]');
   const [watcher] = (await api.get("/api/v2/watchers")).body.watchers;
   assert.deepEqual(watcher.duplicates, { last_24_hours: 5, newest: "0:9" });
 });

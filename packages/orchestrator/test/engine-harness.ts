@@ -45,6 +45,8 @@ export interface HarnessOptions {
   readonly triggerHostLimits?: EngineOptions["triggerHostLimits"];
 }
 
+/** A machine that is busy with other tests is no slow DAG file. */
+const IMPORT_PATIENCE_MS = 25_000;
 const NODE_MODULES = fileURLToPath(new URL("../../../node_modules", import.meta.url));
 
 /** A whole engine, without the API, on a database file and DAG files of its own. */
@@ -76,6 +78,7 @@ export async function startEngine(t: TestContext, options: HarnessOptions): Prom
     clock: systemClock,
     log,
     version: "test",
+    importPatienceMs: IMPORT_PATIENCE_MS,
     ...(options.triggerHostLimits && { triggerHostLimits: options.triggerHostLimits }),
     onRunEnd: (run) => waiting.get(run.id)?.(run),
   });

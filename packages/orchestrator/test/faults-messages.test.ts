@@ -84,7 +84,7 @@ test("hostile messages on SQS, with as many attributes as it allows", async (t) 
 
 test("a message from a clock in nanoseconds, or from no clock at all, is an event without a time of sending", () => {
   const asset = { id: 1, name: "a", snapshot: {} as never, check: null, subscribers: [] };
-  const trigger = { id: 1, snapshot: {} as never, defaultGroup: "g", watchers: [{ asset, unwrap: [], payload: null }] };
+  const trigger = { id: 1, snapshot: {} as never, defaultGroup: "g", watchers: [{ asset, unwrap: [], where: null, payload: null }] };
   const sentAt = (at: number | null): number | null =>
     prepareEntry({ identity: null, value: Buffer.from("1"), key: null, headers: [], sentAt: at, attributes: {} }, trigger).events[0]!
       .sentAt;

@@ -91,7 +91,7 @@ test("S3 in SNS in SQS: an event for each record, once; its test is ignored; wha
     letters.map(([, reason]) => reason).join("\n"),
     /with "Records".*\n.*payload expression failed: No such key: bucket\n.*'key'/,
   );
-  assert.deepEqual(db.prepare("SELECT reason, n, sample FROM ingest_count").raw().all(), [["ignored", 1, "s3:TestEvent"]]);
+  assert.deepEqual(db.prepare("SELECT reason, n, samples FROM ingest_count").raw().all(), [["ignored", 1, '["s3:TestEvent"]']]);
   const ids = db.prepare("SELECT DISTINCT message_id FROM asset_event").pluck().all();
   assert.equal(ids.length, 1, "the events of one message have its identity");
 });

@@ -144,3 +144,31 @@ test("a stream pauses at its backlog limit and its messages wait in the broker (
   await eventually(() => assert.equal(count(engine.db, "dag_run", "state = 10"), 300));
   assert.equal(count(engine.db, "dag_run"), 300);
 });
+
+test("what a watcher's `where` does not take is acknowledged, counted with samples, and makes no event", async (t) => {
+  const sqs = await sharedFauxqs();
+  const queue = await sqs.createQueue({});
+  const text = `import { defineAsset, defineDag } from "@millrace/sdk"; import { sqsTrigger } from "@millrace/sqs";
+const trigger = sqsTrigger({ queueUrl: "${queue}", waitTimeSeconds: 1 });
+const a = defineAsset("a", { watchers: { w: { trigger, where: "payload.kind == 'hot'" } } });
+export default defineDag("d", { schedule: a }, (dag) => { dag.task("t", ({ event }) => event.payload); });`;
+  const engine = await startEngine(t, {
+    environment: { MILLRACE_CONN_AWS_DEFAULT: JSON.stringify(sqs.connection()) },
+    files: { "d.ts": text },
+  });
+  const bodies = Array.from({ length: 60 }, (_, n) =>
+    JSON.stringify(n % 20 === 0 ? { kind: "hot", n } : n % 20 === 1 ? { n } : { kind: "cold", n }),
+  );
+  await sqs.send(queue, bodies);
+  const counted = (reason: string): unknown => engine.db.prepare("SELECT sum(n) FROM ingest_count WHERE reason = ?").pluck().get(reason);
+  await eventually(() => assert.deepEqual([counted("rejected"), counted("rejected_error")], [54, 3]));
+  await eventually(() => assert.equal(engine.db.prepare("SELECT count(*) FROM dag_run WHERE state = 10").pluck().get(), 3));
+  assert.deepEqual(
+    ["asset_event", "dead_letter", "message_seen"].map((table) => engine.db.prepare(`SELECT count(*) FROM ${table}`).pluck().get()),
+    [3, 0, 3],
+  );
+  const samples = engine.db.prepare("SELECT samples FROM ingest_count WHERE reason = 'rejected' ORDER BY minute DESC").pluck().get();
+  assert.equal((JSON.parse(String(samples)) as string[]).length, 20);
+  const errors = engine.db.prepare("SELECT samples FROM ingest_count WHERE reason = 'rejected_error' ORDER BY minute DESC").pluck().get();
+  assert.match(String(errors), /No such key: kind/);
+});

@@ -109,7 +109,9 @@ function seedDefinitions(db: Database): void {
   asset.run(SEED.alerts, "alerts", null, null, null, json({}), null, SEEDED_AT, SEEDED_AT);
   const params = json({ topics: ["readings"] });
   db.prepare("INSERT INTO trigger VALUES (?, 'kafka', 'kafka_default', '{}', ?, ?)").run(SEED.trigger, params, SEEDED_AT);
-  db.prepare("INSERT INTO asset_watcher VALUES (1, ?, 'kafka_watcher', ?, NULL, 0, ?)").run(SEED.readings, json([]), SEEDED_AT);
+  db.prepare(
+    "INSERT INTO asset_watcher (id, asset_id, name, unwrap, payload, is_stale, created_at) VALUES (1, ?, 'kafka_watcher', ?, NULL, 0, ?)",
+  ).run(SEED.readings, json([]), SEEDED_AT);
   db.prepare("INSERT INTO watcher_trigger VALUES (1, 1, ?, 'millrace.x.1', 0)").run(SEED.trigger);
   db.prepare("INSERT INTO source VALUES (1, 'cluster/readings')").run();
   const dag = db.prepare("INSERT INTO dag VALUES (?, ?, ?, ?, 0, ?, 1, ?, ?)");

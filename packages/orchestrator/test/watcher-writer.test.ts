@@ -11,7 +11,7 @@ function setUp(): (...topics: readonly string[]) => Record<string, string> {
   const db = openDatabase(":memory:");
   const writer = new WatcherWriter(db, ({ params }) => JSON.stringify(params), "i");
   return (...topics) => {
-    writer.put(1, [{ name: "w", triggers: topics.map(topic), unwrap: [], payload: null }], 0);
+    writer.put(1, [{ name: "w", triggers: topics.map(topic), unwrap: [], where: null, payload: null }], 0);
     const rows = db
       .prepare("SELECT params, group_name FROM watcher_trigger w JOIN trigger t ON t.id = w.trigger_id WHERE w.is_stale = 0 ORDER BY w.id")
       .all() as { params: Buffer; group_name: string }[];

@@ -9,6 +9,11 @@ export interface WatcherOptions {
   readonly trigger: EventTrigger | readonly EventTrigger[];
   /** What the messages are wrapped in, outermost first: `["sns", "s3"]` for S3's notifications that come over SNS. */
   readonly unwrap?: Envelope | readonly Envelope[];
+  /**
+   * CEL over `payload`, `headers` and `key` as they are after unwrapping: messages for which it is false, or cannot be
+   * computed, are acknowledged, counted, and make no event.
+   */
+  readonly where?: string;
   /** CEL: what is stored as the event's payload, made of `payload`, `headers` and `key` as they are after unwrapping. */
   readonly payload?: string;
 }
@@ -20,20 +25,32 @@ export interface WatcherDefinition {
   readonly name: string;
   readonly triggers: readonly EventTrigger[];
   readonly unwrap: readonly Envelope[];
+  readonly where: string | null;
   readonly payload: string | null;
 }
 
-const OPTIONS = ["trigger", "unwrap", "payload"] as const satisfies readonly (keyof WatcherOptions)[];
+const OPTIONS = ["trigger", "unwrap", "where", "payload"] as const satisfies readonly (keyof WatcherOptions)[];
 
 /** @throws {DefinitionError} BAD_OPTION */
 export function defineWatcher(what: string, name: string, watcher: unknown): WatcherDefinition {
   const it = `${what}: watcher '${name}'`;
-  if (!isRecord(watcher) || "kind" in watcher) return { name, triggers: checkedTriggers(it, watcher), unwrap: [], payload: null };
+  if (!isRecord(watcher) || "kind" in watcher)
+    return { name, triggers: checkedTriggers(it, watcher), unwrap: [], where: null, payload: null };
   checkOptions(it, watcher, OPTIONS, []);
-  const { trigger, unwrap = [], payload = null } = watcher;
-  const isText = payload === null || (typeof payload === "string" && payload !== "");
-  checkOption(`${it}: option 'payload'`, isText, "a CEL expression", payload);
-  return { name, triggers: checkedTriggers(it, trigger), unwrap: checkedEnvelopes(it, unwrap), payload: payload as string | null };
+  const { trigger, unwrap, where, payload } = watcher;
+  return {
+    name,
+    triggers: checkedTriggers(it, trigger),
+    unwrap: checkedEnvelopes(it, unwrap ?? []),
+    where: checkedExpression(`${it}: option 'where'`, where),
+    payload: checkedExpression(`${it}: option 'payload'`, payload),
+  };
+}
+
+function checkedExpression(what: string, text: unknown): string | null {
+  if (text === undefined || text === null) return null;
+  checkOption(what, typeof text === "string" && text !== "", "a CEL expression", text);
+  return text as string;
 }
 
 function checkedTriggers(what: string, given: unknown): readonly EventTrigger[] {

@@ -29,6 +29,8 @@ export interface DagLoaderOptions {
   readonly onPass: (pass: LoadPass) => Promise<void>;
   /** For the import of one file. */
   readonly timeLimitMs?: number;
+  /** A slower import goes on by itself, and its file keeps its last good version until the result is there. */
+  readonly patienceMs?: number;
   /** JavaScript heap of the child; its whole memory may be twice that. */
   readonly memoryLimitMb?: number;
   /** Watching can miss a change, so the folders are looked through this often. */
@@ -38,8 +40,7 @@ export interface DagLoaderOptions {
 const DEFAULT_TIME_LIMIT_MS = 30_000;
 const DEFAULT_MEMORY_LIMIT_MB = 512;
 const DEFAULT_RESCAN_MS = 30_000;
-/** A slower import goes on by itself, and its file keeps its last good version until the result is there. */
-const PATIENCE_MS = 2_000;
+const DEFAULT_PATIENCE_MS = 2_000;
 
 /**
  * Turns DAG files into data: finds them, bundles each, evaluates the bundle in a child process with limits and without
@@ -95,7 +96,7 @@ export class DagLoader implements Service {
    * @throws {MillraceError} DAGS_FOLDER_MISSING
    */
   async start(): Promise<void> {
-    await this.#load(PATIENCE_MS);
+    await this.#load(this.#options.patienceMs ?? DEFAULT_PATIENCE_MS);
     await this.#watcher.start(this.#options.folders.map((folder) => resolve(folder)));
     this.#watcher.alsoWatch(this.#cache.inputs);
   }
@@ -150,7 +151,7 @@ export class DagLoader implements Service {
 
   async #loadQuietly(): Promise<void> {
     try {
-      await this.#load(PATIENCE_MS);
+      await this.#load(this.#options.patienceMs ?? DEFAULT_PATIENCE_MS);
       this.#watcher.alsoWatch(this.#cache.inputs);
     } catch (error) {
       this.#options.log.error("the DAG files could not be loaded; what is loaded stays", { error });

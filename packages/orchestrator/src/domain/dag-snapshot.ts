@@ -17,6 +17,8 @@ export interface WatcherSnapshot {
   readonly triggers: readonly TriggerSnapshot[];
   /** What its messages are wrapped in, outermost first. */
   readonly unwrap: readonly EnvelopeName[];
+  /** CEL: messages for which it is not true make no event; null where every one does. */
+  readonly where: string | null;
   /** CEL: what is stored as payload; null where it is what was unwrapped. */
   readonly payload: string | null;
 }

@@ -59,6 +59,8 @@ export interface TriggerEntry {
 export interface WatcherEntry {
   readonly asset: AssetEntry;
   readonly unwrap: readonly EnvelopeName[];
+  /** null where every message is taken. */
+  readonly where: CelPredicate | null;
   /** null where what was unwrapped is stored as it is. */
   readonly payload: CelProjection | null;
 }
@@ -74,6 +76,7 @@ interface WatcherRow {
   readonly assetId: number;
   readonly name: string;
   readonly unwrap: readonly EnvelopeName[];
+  readonly where: string | null;
   readonly payload: string | null;
   readonly triggerId: number;
   readonly groupName: string;
@@ -164,8 +167,13 @@ function buildTriggers(rows: DefinitionRows, assets: ReadonlyMap<number, AssetEn
 /** Two watchers of one asset on one trigger listen in the same way (the loader sees to it), and a message makes one event (P2). */
 function toWatcherEntries(watchers: readonly WatcherRow[], assets: ReadonlyMap<number, AssetEntry>): readonly WatcherEntry[] {
   const byAsset = new Map(watchers.toReversed().map((watcher) => [watcher.assetId, watcher]));
-  return [...byAsset.values()].toReversed().flatMap(({ assetId, unwrap, payload }) => {
+  return [...byAsset.values()].toReversed().flatMap(({ assetId, unwrap, where, payload }) => {
     const asset = assets.get(assetId);
-    return asset === undefined ? [] : [{ asset, unwrap, payload: payload === null ? null : compileProjection(payload) }];
+    if (asset === undefined) return [];
+    const compiled = {
+      where: where === null ? null : compilePredicate(where),
+      payload: payload === null ? null : compileProjection(payload),
+    };
+    return [{ asset, unwrap, ...compiled }];
   });
 }

@@ -40,6 +40,13 @@ export interface NewDeadLetter {
   readonly reason: string;
 }
 
+/** `rejected_error`: the filter could not be computed. */
+export interface RejectedDelivery {
+  readonly reason: "rejected" | "rejected_error";
+  /** The beginning of the payload; of an error, what it said as well. */
+  readonly sample: string;
+}
+
 /** One message: an outcome per watching asset, all of them stored before it is acknowledged. */
 export interface IngestEntry {
   readonly source: string;
@@ -55,6 +62,8 @@ export interface IngestEntry {
   readonly deadLetters: readonly NewDeadLetter[];
   /** What was in it that is no event, as people name it. */
   readonly ignored: readonly string[];
+  /** What a watcher's `where` did not take: no event, but counted. */
+  readonly rejected: readonly RejectedDelivery[];
   /** Kept as the newest of its source, also where the message came before. */
   readonly cursor: { readonly source: string; readonly value: string } | null;
 }

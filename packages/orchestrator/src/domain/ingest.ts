@@ -6,8 +6,8 @@ import { type DecodedPayload, decodePayload, MAX_DEPTH } from "./decode-payload.
 import type { AssetEntry, Subscriber, TriggerEntry, WatcherEntry } from "./definitions.ts";
 import { type Delivery, EnvelopeError, toPayload } from "./delivery.ts";
 import { unwrapDelivery } from "./envelope.ts";
-import type { IngestEntry, NewAssetEvent, NewDeadLetter, PendingDecision } from "./ingest-unit.ts";
-import type { CelScope } from "./cel.ts";
+import type { IngestEntry, NewAssetEvent, NewDeadLetter, PendingDecision, RejectedDelivery } from "./ingest-unit.ts";
+import type { CelPredicate, CelScope } from "./cel.ts";
 import type { CelProjection } from "./cel-projection.ts";
 import type { PayloadCheck } from "./json-schema.ts";
 
@@ -25,23 +25,52 @@ export function prepareEntry(message: TriggerMessage, trigger: TriggerEntry): In
     deadLetters: outcomes.flatMap((outcome) => ("reasonCode" in outcome ? [outcome] : [])),
     cursor: message.cursor ?? null,
     ignored: [...new Set(outcomes.flatMap((outcome) => ("events" in outcome ? outcome.ignored : [])))],
+    rejected: outcomes.flatMap((outcome) => ("events" in outcome ? outcome.rejected : [])),
   };
 }
 
-type WatcherOutcome = NewDeadLetter | { readonly events: readonly NewAssetEvent[]; readonly ignored: readonly string[] };
+type WatcherOutcome =
+  | NewDeadLetter
+  | { readonly events: readonly NewAssetEvent[]; readonly ignored: readonly string[]; readonly rejected: readonly RejectedDelivery[] };
 
-function outcomeFor({ asset, unwrap, payload: project }: WatcherEntry, delivery: Delivery, message: TriggerMessage): WatcherOutcome {
+function outcomeFor({ asset, unwrap, where, payload: project }: WatcherEntry, delivery: Delivery, message: TriggerMessage): WatcherOutcome {
   try {
     const { deliveries, ignored } = unwrapDelivery(delivery, unwrap);
-    const projected = project === null ? deliveries : deliveries.map((one) => projectDelivery(project, asset, one, message.key));
+    const { taken, rejected } = filterDeliveries(where, asset, deliveries, message.key);
+    const projected = project === null ? taken : taken.map((one) => projectDelivery(project, asset, one, message.key));
     const problem = projected.map(({ payload }) => checkPayload(asset, payload)).find((found) => found !== null);
     if (problem) return { assetId: asset.id, ...problem };
-    return { events: projected.map((one) => toEvent(asset, one, message)), ignored };
+    return { events: projected.map((one) => toEvent(asset, one, message)), ignored, rejected };
   } catch (error) {
     if (error instanceof EnvelopeError) return { assetId: asset.id, reasonCode: "ENVELOPE", reason: error.message };
     if (error instanceof ProjectionError) return { assetId: asset.id, reasonCode: "PAYLOAD", reason: error.message };
     throw error;
   }
+}
+
+const SAMPLE_LENGTH = 200;
+
+/** Those that a watcher's `where` takes, and why not the others. */
+function filterDeliveries(
+  where: CelPredicate | null,
+  asset: AssetEntry,
+  deliveries: readonly Delivery[],
+  key: Uint8Array | null,
+): { readonly taken: readonly Delivery[]; readonly rejected: readonly RejectedDelivery[] } {
+  if (where === null) return { taken: deliveries, rejected: [] };
+  const taken: Delivery[] = [];
+  const rejected: RejectedDelivery[] = [];
+  for (const delivery of deliveries) {
+    const sample = Buffer.from(delivery.payload.json).toString("utf8", 0, SAMPLE_LENGTH);
+    try {
+      if (where(scopeOf(asset.name, delivery.payload.value, delivery.headers, key))) taken.push(delivery);
+      else rejected.push({ reason: "rejected", sample });
+    } catch (error) {
+      const [firstLine = ""] = (error as Error).message.split("\n");
+      rejected.push({ reason: "rejected_error", sample: `${firstLine}: ${sample}` });
+    }
+  }
+  return { taken, rejected };
 }
 
 /** A watcher's `payload` failed on this message. */

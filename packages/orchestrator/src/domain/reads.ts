@@ -226,20 +226,24 @@ export interface WatcherRead {
   readonly params: Readonly<Record<string, unknown>>;
   readonly groupName: string;
   readonly unwrap: readonly EnvelopeName[];
+  readonly where: string | null;
   readonly payload: string | null;
   readonly isStale: boolean;
   readonly createdAt: number;
 }
 
-/** `duplicate`: messages that came again and made no second event (P2). `ignored`: that are no event, such as S3's test. */
-export type IngestCountReason = "duplicate" | "ignored";
+/**
+ * `duplicate`: messages that came again and made no second event (P2). `ignored`: that are no event, such as S3's test.
+ * `rejected`: that a watcher's `where` did not take; `rejected_error`: for which it could not be computed.
+ */
+export type IngestCountReason = "duplicate" | "ignored" | "rejected" | "rejected_error";
 
 export interface IngestCountRead {
   readonly triggerId: number;
   readonly reason: IngestCountReason;
   readonly count: number;
-  /** The newest one: its id, or `partition:offset`. */
-  readonly sample: string | null;
+  /** The newest, newest last. */
+  readonly samples: readonly string[];
 }
 
 export interface WatcherReads {

@@ -77,6 +77,7 @@ export interface AssetWatcherTable {
   asset_id: number;
   name: string;
   unwrap: Uint8Array;
+  where_text: string | null;
   payload: string | null;
   is_stale: number;
   created_at: number;
@@ -178,12 +179,11 @@ export interface ShardTable {
 }
 
 export interface IngestCountTable {
-  id: number;
-  minute: number;
   trigger_id: number;
+  minute: number;
   reason: string;
   n: number;
-  sample: string | null;
+  samples: string;
 }
 
 export interface DeadLetterTable {

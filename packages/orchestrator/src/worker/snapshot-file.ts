@@ -104,7 +104,7 @@ function snapshotAsset(asset: AssetDefinition): AssetSnapshot {
     description: asset.description,
     extra: asJson(`${what}: extra`, asset.extra, asset.site),
     schema: snapshotSchema(`${what}: schema`, asset.schema, asset.site),
-    watchers: asset.watchers.map(({ name, triggers, unwrap, payload }) => ({
+    watchers: asset.watchers.map(({ name, triggers, unwrap, where, payload }) => ({
       name,
       triggers: triggers.map(({ kind, connection, params, source }) => ({
         kind,
@@ -113,6 +113,7 @@ function snapshotAsset(asset: AssetDefinition): AssetSnapshot {
         ...(source !== undefined && { source }),
       })),
       unwrap,
+      where,
       payload,
     })),
   };

@@ -19,6 +19,7 @@ const Health = Type.Object({
   lag: NullableInteger,
 });
 const DayCount = Type.Object({ last_24_hours: Type.Integer(), newest: NullableText });
+const RejectedCount = Type.Object({ last_24_hours: Type.Integer(), samples: Type.Array(Type.String()) });
 const Watcher = Type.Object({
   asset_id: Type.Integer(),
   asset_name: Type.String(),
@@ -30,6 +31,8 @@ const Watcher = Type.Object({
   group: Type.String(),
   /** What its messages are wrapped in, outermost first. */
   unwrap: Type.Array(Type.String()),
+  /** CEL: which messages are taken. */
+  where: NullableText,
   /** CEL: what is stored as payload. */
   payload: NullableText,
   created_at: Instant,
@@ -39,6 +42,10 @@ const Watcher = Type.Object({
   duplicates: DayCount,
   /** Messages that are no event, such as the test that S3 sends. */
   ignored: DayCount,
+  /** Messages that its `where` did not take, with the newest of them. */
+  rejected: RejectedCount,
+  /** Messages for which its `where` could not be computed. */
+  rejected_errors: RejectedCount,
 });
 const DAY_MS = 86_400_000;
 const WatcherCollection = Type.Object({ watchers: Type.Array(Watcher), total_entries: Type.Integer() });
@@ -63,9 +70,15 @@ export function watcherRoutes(app: ApiServer, { reads, triggerHealth, triggerLag
 }
 
 function toWatcher(watcher: WatcherRead, counts: readonly IngestCountRead[], health: Static<typeof Health> | null): Static<typeof Watcher> {
+  const find = (reason: IngestCountRead["reason"]): Pick<IngestCountRead, "count" | "samples"> =>
+    counts.find((count) => count.triggerId === watcher.triggerId && count.reason === reason) ?? { count: 0, samples: [] };
   const countOf = (reason: IngestCountRead["reason"]): Static<typeof DayCount> => {
-    const found = counts.find((count) => count.triggerId === watcher.triggerId && count.reason === reason);
-    return { last_24_hours: found?.count ?? 0, newest: found?.sample ?? null };
+    const { count, samples } = find(reason);
+    return { last_24_hours: count, newest: samples.at(-1) ?? null };
+  };
+  const rejectedOf = (reason: IngestCountRead["reason"]): Static<typeof RejectedCount> => {
+    const { count, samples } = find(reason);
+    return { last_24_hours: count, samples: samples.toReversed() };
   };
   return {
     asset_id: watcher.assetId,
@@ -77,11 +90,14 @@ function toWatcher(watcher: WatcherRead, counts: readonly IngestCountRead[], hea
     params: watcher.params,
     group: watcher.groupName,
     unwrap: [...watcher.unwrap],
+    where: watcher.where,
     payload: watcher.payload,
     created_at: toInstant(watcher.createdAt),
     health,
     duplicates: countOf("duplicate"),
     ignored: countOf("ignored"),
+    rejected: rejectedOf("rejected"),
+    rejected_errors: rejectedOf("rejected_error"),
   };
 }
 

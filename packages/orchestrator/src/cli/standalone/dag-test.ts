@@ -151,7 +151,7 @@ export class DagTest {
       id: NO_TRIGGER_ID,
       snapshot,
       defaultGroup: "",
-      watchers: [{ asset: alone, unwrap: [], payload: null }],
+      watchers: [{ asset: alone, unwrap: [], where: null, payload: null }],
     });
   }
 

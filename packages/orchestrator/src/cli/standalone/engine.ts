@@ -30,6 +30,8 @@ import { PassLog } from "./pass-log.ts";
 export interface EngineOptions extends SchedulerParts {
   readonly config: Config;
   readonly catalog: ProviderCatalog;
+  /** DagLoaderOptions.patienceMs */
+  readonly importPatienceMs?: number;
   readonly triggerHostLimits?: Partial<HostLimits>;
 }
 
@@ -181,7 +183,7 @@ export class Engine implements EngineControl {
   }
 
   #makeLoader(): DagLoader {
-    const { config, catalog, environment, clock, log } = this.#options;
+    const { config, catalog, environment, clock, log, importPatienceMs } = this.#options;
     const passLog = new PassLog(log);
     return new DagLoader({
       folders: config.dagsFolders,
@@ -189,6 +191,7 @@ export class Engine implements EngineControl {
       catalog,
       environment,
       clock,
+      ...(importPatienceMs !== undefined && { patienceMs: importPatienceMs }),
       log: log.child({ part: "dag-loader" }),
       onPass: async (pass) => {
         this.definitions.apply(pass, clock.now());

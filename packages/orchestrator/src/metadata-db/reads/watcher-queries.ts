@@ -21,7 +21,7 @@ export class WatcherQueries implements WatcherReads {
       .innerJoin("asset", "asset.id", "asset_watcher.asset_id")
       .innerJoin("trigger", "trigger.id", "watcher_trigger.trigger_id")
       .select(["watcher_trigger.id", "watcher_trigger.trigger_id", "watcher_trigger.group_name", "watcher_trigger.is_stale as isOld"])
-      .select(["asset_watcher.asset_id", "asset_watcher.name", "asset_watcher.unwrap", "asset_watcher.payload"])
+      .select(["asset_watcher.asset_id", "asset_watcher.name", "asset_watcher.unwrap", "asset_watcher.where_text", "asset_watcher.payload"])
       .select(["asset_watcher.is_stale", "asset_watcher.created_at"])
       .select(["asset.name as asset", "trigger.kind", "trigger.connection", "trigger.params"])
       .orderBy("asset.name")
@@ -39,21 +39,31 @@ export class WatcherQueries implements WatcherReads {
       params: decodeObject(row.params),
       groupName: row.group_name,
       unwrap: decodeJson<readonly EnvelopeName[]>(row.unwrap),
+      where: row.where_text,
       payload: row.payload,
       isStale: row.is_stale === 1 || row.isOld === 1,
       createdAt: row.created_at,
     }));
   }
 
-  /** SQLite gives `sample` from the row that has the maximum. */
   async counts(since: number): Promise<readonly IngestCountRead[]> {
     const rows = await this.#db
       .selectFrom("ingest_count")
-      .select(({ fn }) => ["trigger_id as triggerId", "reason", fn.sum<number>("n").as("count"), fn.max("id").as("newest"), "sample"])
+      .selectAll()
       .where("trigger_id", "in", this.#db.selectFrom("trigger").select("id"))
       .where("minute", ">=", Math.floor(since / MINUTE_MS))
-      .groupBy(["trigger_id", "reason"])
+      .orderBy("minute")
       .execute();
-    return rows.map(({ triggerId, reason, count, sample }) => ({ triggerId, reason: reason as IngestCountReason, count, sample }));
+    const groups = Map.groupBy(rows, ({ trigger_id: id, reason }) => `${id} ${reason}`);
+    return [...groups.values()].map((group) => {
+      const newest = group.at(-1)!;
+      const count = group.reduce((sum, { n }) => sum + n, 0);
+      return {
+        triggerId: newest.trigger_id,
+        reason: newest.reason as IngestCountReason,
+        count,
+        samples: JSON.parse(newest.samples) as string[],
+      };
+    });
   }
 }

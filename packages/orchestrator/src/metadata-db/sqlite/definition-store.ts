@@ -203,14 +203,23 @@ export class DefinitionStore {
   #readWatchers(): DefinitionRows["watchers"] {
     const rows = this.#db
       .prepare(
-        `SELECT w.asset_id, w.name, w.unwrap, w.payload, t.trigger_id, t.group_name
+        `SELECT w.asset_id, w.name, w.unwrap, w.where_text, w.payload, t.trigger_id, t.group_name
          FROM watcher_trigger t JOIN asset_watcher w ON w.id = t.watcher_id WHERE w.is_stale = 0 AND t.is_stale = 0 ORDER BY t.id`,
       )
-      .all() as { asset_id: number; name: string; unwrap: Buffer; payload: string | null; trigger_id: number; group_name: string }[];
+      .all() as {
+      asset_id: number;
+      name: string;
+      unwrap: Buffer;
+      where_text: string | null;
+      payload: string | null;
+      trigger_id: number;
+      group_name: string;
+    }[];
     return rows.map((row) => ({
       assetId: row.asset_id,
       name: row.name,
       unwrap: decodeJson<readonly EnvelopeName[]>(row.unwrap),
+      where: row.where_text,
       payload: row.payload,
       triggerId: row.trigger_id,
       groupName: row.group_name,

@@ -1,12 +1,10 @@
 import type { Database, Statement } from "better-sqlite3";
 import type { IngestEntry, IngestReceipt, IngestUnit } from "../../domain/ingest-unit.ts";
 import type { CommitOutput } from "../committer.ts";
-import type { IngestCountReason } from "../../domain/reads.ts";
 import type { EventWriter } from "./event-writer.ts";
 import type { IdAllocator } from "./id-allocator.ts";
+import { IngestCountWriter } from "./ingest-count-writer.ts";
 import type { SourceWriter } from "./source-writer.ts";
-
-const MINUTE_MS = 60_000;
 
 /** One event per message and asset (P2): an ordered log's position, or `message_seen`, says what came before. */
 export class IngestWriter {
@@ -15,7 +13,7 @@ export class IngestWriter {
   readonly #sources: SourceWriter;
   readonly #see: Statement;
   readonly #insertDeadLetter: Statement;
-  readonly #insertCount: Statement;
+  readonly #counts: IngestCountWriter;
 
   constructor(db: Database, ids: IdAllocator, events: EventWriter, sources: SourceWriter) {
     this.#ids = ids;
@@ -25,7 +23,7 @@ export class IngestWriter {
     this.#insertDeadLetter = db.prepare(`INSERT INTO dead_letter
       (id, asset_id, trigger_id, source_id, partition, message_offset, message_id, value, message_key, headers, reason_code, reason, created_at)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-    this.#insertCount = db.prepare("INSERT INTO ingest_count (id, minute, trigger_id, reason, n, sample) VALUES (?, ?, ?, ?, ?, ?)");
+    this.#counts = new IngestCountWriter(db);
   }
 
   write(unit: IngestUnit, now: number, output: CommitOutput): IngestReceipt {
@@ -45,15 +43,25 @@ export class IngestWriter {
     const cursors = new Map(unit.entries.flatMap(({ cursor }) => (cursor === null ? [] : [[cursor.source, cursor] as const])));
     for (const cursor of cursors.values()) this.#sources.putCursor(cursor);
     const duplicates = unit.entries.length - fresh.length;
-    if (duplicates > 0) this.#count(unit, "duplicate", duplicates, nameOfDuplicate(unit, fresh), now);
-    const ignored = fresh.flatMap((entry) => entry.ignored);
-    if (ignored.length > 0) this.#count(unit, "ignored", ignored.length, ignored.at(-1)!, now);
+    if (duplicates > 0) this.#counts.add(unit.triggerId, "duplicate", namesOfDuplicates(unit, fresh), now);
+    for (const { ignored, rejected } of fresh) {
+      if (ignored.length > 0) this.#counts.add(unit.triggerId, "ignored", ignored, now);
+      for (const { reason, sample } of rejected) this.#counts.add(unit.triggerId, reason, [sample], now);
+    }
+    this.#counts.store();
     return { events, deadLetters, duplicates, runs: output.runs.length - before };
+  }
+
+  /** The transaction was rolled back. */
+  forget(): void {
+    this.#counts.forget();
   }
 
   #isFirst(entry: IngestEntry, now: number): boolean {
     if (entry.position !== null) return this.#sources.advance(entry.source, entry.position.partition, entry.position.offset);
-    return entry.seen === null || this.#see.run(entry.seen, now).changes === 1;
+    // What leaves nothing behind may come again: a firehose of which one in a thousand is taken fills no table.
+    const isStored = entry.events.length > 0 || entry.deadLetters.length > 0 || entry.ignored.length > 0;
+    return entry.seen === null || !isStored || this.#see.run(entry.seen, now).changes === 1;
   }
 
   #writeDeadLetters(triggerId: number, sourceId: number | null, entry: IngestEntry, now: number): void {
@@ -63,15 +71,11 @@ export class IngestWriter {
       this.#insertDeadLetter.run(this.#ids.take(), assetId, triggerId, sourceId, ...message, reasonCode, reason, now);
     }
   }
-
-  #count({ triggerId }: IngestUnit, reason: IngestCountReason, n: number, sample: string, now: number): void {
-    this.#insertCount.run(this.#ids.take(), Math.floor(now / MINUTE_MS), triggerId, reason, n, sample);
-  }
 }
 
-/** Of the first one: its id, or `partition:offset`. */
-function nameOfDuplicate(unit: IngestUnit, fresh: readonly IngestEntry[]): string {
+/** Their ids, or `partition:offset`. */
+function namesOfDuplicates(unit: IngestUnit, fresh: readonly IngestEntry[]): readonly string[] {
   const taken = new Set(fresh);
-  const sample = unit.entries.find((entry) => !taken.has(entry));
-  return sample?.messageId ?? `${sample?.position?.partition}:${sample?.position?.offset}`;
+  const again = unit.entries.filter((entry) => !taken.has(entry));
+  return again.map(({ messageId, position }) => messageId ?? `${position?.partition}:${position?.offset}`);
 }

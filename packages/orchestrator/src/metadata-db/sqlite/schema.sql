@@ -51,6 +51,8 @@ CREATE TABLE asset_watcher (
   name TEXT NOT NULL,
   -- JSON list of what its messages are wrapped in, outermost first.
   unwrap BLOB NOT NULL,
+  -- CEL; null where every message is taken.
+  where_text TEXT,
   -- CEL; null where what was unwrapped is stored as it is.
   payload TEXT,
   is_stale INTEGER NOT NULL DEFAULT 0,
@@ -178,13 +180,14 @@ CREATE TABLE import_error (
 );
 
 CREATE TABLE ingest_count (
-  id INTEGER PRIMARY KEY,
-  minute INTEGER NOT NULL,
   trigger_id INTEGER NOT NULL,
+  minute INTEGER NOT NULL,
   reason TEXT NOT NULL,
   n INTEGER NOT NULL,
-  sample TEXT
-);
+  -- JSON array: the newest, at most 20, newest last.
+  samples TEXT NOT NULL,
+  PRIMARY KEY (trigger_id, minute, reason)
+) WITHOUT ROWID;
 
 CREATE TABLE message_seen (
   hash BLOB PRIMARY KEY,
@@ -367,8 +370,6 @@ CREATE INDEX dag_run_active ON dag_run (dag, id) WHERE state < 10;
 CREATE INDEX dag_run_by_dag ON dag_run (dag, id);
 
 CREATE UNIQUE INDEX dag_run_custom_id ON dag_run (dag, custom_run_id) WHERE custom_run_id IS NOT NULL;
-
-CREATE INDEX ingest_count_by_trigger ON ingest_count (trigger_id, minute);
 
 CREATE INDEX outbox_message_by_run ON outbox_message (run_id);
 

@@ -48,6 +48,7 @@ export class SqliteBatchWriter implements BatchWriter {
       return { results, ...output };
     } catch (error) {
       this.sources.forget();
+      this.#ingests.forget();
       // A full disk has rolled back by itself.
       if (this.#db.inTransaction) this.#rollback.run();
       throw this.#isUnavailable(error) ? new StoreUnavailable((error as Error).message, { cause: error }) : error;

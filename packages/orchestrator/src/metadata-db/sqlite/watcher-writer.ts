@@ -28,10 +28,11 @@ export class WatcherWriter {
     for (const watcher of watchers) {
       const { id } = this.#db
         .prepare(
-          `INSERT INTO asset_watcher (asset_id, name, unwrap, payload, created_at) VALUES (?, ?, ?, ?, ?)
-           ON CONFLICT (asset_id, name) DO UPDATE SET unwrap = excluded.unwrap, payload = excluded.payload, is_stale = 0 RETURNING id`,
+          `INSERT INTO asset_watcher (asset_id, name, unwrap, where_text, payload, created_at) VALUES (?, ?, ?, ?, ?, ?)
+           ON CONFLICT (asset_id, name) DO UPDATE SET unwrap = excluded.unwrap, where_text = excluded.where_text,
+             payload = excluded.payload, is_stale = 0 RETURNING id`,
         )
-        .get(assetId, watcher.name, Buffer.from(JSON.stringify(watcher.unwrap)), watcher.payload, now) as { id: number };
+        .get(assetId, watcher.name, Buffer.from(JSON.stringify(watcher.unwrap)), watcher.where, watcher.payload, now) as { id: number };
       this.#putTriggers(id, [...new Set(watcher.triggers.map((trigger) => this.#putTrigger(trigger, now)))]);
     }
   }

@@ -90,6 +90,8 @@ CREATE TABLE asset_watcher (
   name TEXT NOT NULL,
   -- JSON list of what its messages are wrapped in, outermost first.
   unwrap BLOB NOT NULL,
+  -- CEL; null where every message is taken.
+  where_text TEXT,
   -- CEL; null where what was unwrapped is stored as it is.
   payload TEXT,
   is_stale INTEGER NOT NULL DEFAULT 0,
@@ -209,16 +211,16 @@ CREATE TABLE shard (
   epoch INTEGER NOT NULL DEFAULT 0
 );
 
--- Delta rows, summed by the purge, never updated in place.
+-- What made no event, per minute. One writer adds to its own row: where several write, each has rows of its own.
 CREATE TABLE ingest_count (
-  id INTEGER PRIMARY KEY,
-  minute INTEGER NOT NULL,
   trigger_id INTEGER NOT NULL,
+  minute INTEGER NOT NULL,
   reason TEXT NOT NULL,
   n INTEGER NOT NULL,
-  sample TEXT
-);
-CREATE INDEX ingest_count_by_trigger ON ingest_count (trigger_id, minute);
+  -- JSON array: the newest, at most 20, newest last.
+  samples TEXT NOT NULL,
+  PRIMARY KEY (trigger_id, minute, reason)
+) WITHOUT ROWID;
 
 CREATE TABLE dead_letter (
   id INTEGER PRIMARY KEY,
