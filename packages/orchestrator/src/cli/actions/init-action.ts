@@ -22,7 +22,7 @@ export function initProject(dir: string, { template, packages }: InitOptions): v
   console.log(
     `A project is in ${bold(path === "" ? "this folder" : path)}: a DAG, a test of it, and the connection to its queue in .env.\n`,
   );
-  console.log(`${bold("Next")}\n${lines}\n\nREADME.md goes on from there.`);
+  console.log(`${bold("Next")}, with Node 24.6 or newer\n${lines}\n\nREADME.md goes on from there.`);
 }
 
 function quote(path: string): string {
