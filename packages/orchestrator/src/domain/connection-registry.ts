@@ -89,7 +89,7 @@ export class ConnectionRegistry implements Connections {
     const known = (await this.list()).map((entry) => entry.id);
     const others = known.length === 0 ? "" : `; known are ${known.join(", ")}`;
     const hint = `store it with \`millrace connections add ${id} …\`, or set ${names[0]} where the server is started${others}`;
-    const message = `connection '${id}': expected it in ${names.join(" or ")} or in the metadata DB, it is in neither`;
+    const message = `connection '${id}': expected it in ${names.join(" or ")} or in the metadata DB, it is in none of them`;
     return new MillraceError("CONNECTION_NOT_FOUND", message, { hint, ...didYouMean(id, known) });
   }
 }

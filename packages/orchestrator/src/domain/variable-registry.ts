@@ -84,7 +84,7 @@ export class VariableRegistry implements Variables {
     const names = this.#environment.variablesOf(key);
     const known = (await this.list()).map((entry) => entry.key);
     const hint = `store it with \`millrace variables set ${key} VALUE\`, or set ${names[0]} where the server is started`;
-    const message = `variable '${key}': expected it in ${names.join(" or ")} or in the metadata DB, it is in neither`;
+    const message = `variable '${key}': expected it in ${names.join(" or ")} or in the metadata DB, it is in none of them`;
     return new MillraceError("VARIABLE_NOT_FOUND", message, { hint, ...didYouMean(key, known) });
   }
 }
