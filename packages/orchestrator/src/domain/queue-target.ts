@@ -32,7 +32,14 @@ export function queueDestination(catalog: ProviderCatalog, address: QueueAddress
   return toTarget(catalog, address, "destination");
 }
 
+/** Of a URL's login and password: what names a queue is shown and logged. */
+const USER_INFO = /^[^/]*:\/\/[^/]*@/;
+
 function toTarget({ queueSchemes }: ProviderCatalog, { queue, scheme, connection }: QueueAddress, side: Side): QueueTarget {
+  if (USER_INFO.test(queue)) {
+    const hint = "take them out of the URL, and set them in the connection";
+    throw new MillraceError("BAD_REQUEST", "expected the URL of a queue without a login or password, got one with them", { hint });
+  }
   const chosen = scheme === null ? matching(queueSchemes, queue) : named(queueSchemes, scheme);
   try {
     const target = chosen[side](queue);

@@ -31,7 +31,7 @@ test("a queue by its URL becomes its provider's own trigger and destination", as
     messageQueueTrigger({ queue: "kafka://b:9092/readings" }), messageQueueTrigger({ queue: "${SQS}" }),
     messageQueueTrigger({ queue: "http://127.0.0.1:4566/0/q", scheme: "sqs", connection: "local" }),
   ]`;
-  assert.deepEqual(await watcherOf(t, list), { name: "w", triggers, unwrap: [], payload: null });
+  assert.deepEqual(await watcherOf(t, list), { name: "w", triggers, unwrap: [], where: null, payload: null });
 });
 
 test("a destination by its URL is its provider's own", async (t) => {
@@ -52,12 +52,19 @@ test("a queue by its URL and its provider's own trigger are equal", async (t) =>
 test("a watcher takes options", async (t) => {
   const options = `{ trigger: kafkaTrigger({ topics: ["t"] }), unwrap: "s3", payload: "payload.s3" }`;
   const triggers = [{ kind: "kafka", connection: "kafka_default", params: { topics: ["t"] } }];
-  assert.deepEqual(await watcherOf(t, options), { name: "w", triggers, unwrap: ["s3"], payload: "payload.s3" });
+  assert.deepEqual(await watcherOf(t, options), { name: "w", triggers, unwrap: ["s3"], where: null, payload: "payload.s3" });
 });
 
 const schema = "schema: z.object({ key: z.string() })";
 const trigger = `sqsTrigger({ queueUrl: "${SQS}" })`;
 const MISTAKES: readonly (readonly [watchers: string, code: string, message: RegExp, hint: RegExp, options?: string])[] = [
+  [
+    `messageQueueTrigger({ queue: "https://ann:hunter2@sqs.eu-west-1.amazonaws.com/0/q" })`,
+    "BAD_TRIGGER",
+    /without a login or password(?!.*hunter2)/,
+    /in the connection/,
+  ],
+  [`sqsTrigger({ queueUrl: "https://ann:hunter2@sqs.eu-west-1.amazonaws.com/0/q" })`, "BAD_TRIGGER", /'queueUrl' must match pattern/, /what the provider's function asks for/],
   [`messageQueueTrigger({ queue: "http://127.0.0.1:4566/0/q" })`, "BAD_TRIGGER", /asset 'a': the URL does not say.*'sqs'/, /scheme: "sqs"/],
   [
     `messageQueueTrigger({ queue: "amqp://host/q" })`,

@@ -12,12 +12,13 @@ const TARGETS: readonly (readonly [string, object])[] = [
   ["kafka://a:1,b:2/readings,more.readings", { topics: ["readings", "more.readings"], bootstrapServers: "a:1,b:2" }],
   ["kafka://[::1]:9092/t", { topics: ["t"], bootstrapServers: "[::1]:9092" }],
   ["kafka:///readings", { topics: ["readings"] }],
+  ["KAFKA://broker/Readings", { topics: ["Readings"], bootstrapServers: "broker" }],
   ["readings", { topics: ["readings"] }],
 ];
 for (const [queue, params] of TARGETS) {
   test(`${queue} is a topic`, () => {
     assert.deepEqual(kafkaQueues.trigger(queue), { kind: "kafka", connection: "kafka_default", params });
-    assert.equal(kafkaQueues.match(queue), queue.startsWith("kafka:") ? "yes" : "no");
+    assert.equal(kafkaQueues.match(queue), queue.toLowerCase().startsWith("kafka:") ? "yes" : "no");
   });
 }
 

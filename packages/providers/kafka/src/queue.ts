@@ -1,14 +1,14 @@
 import type { Connection, QueueScheme, QueueTarget } from "@millrace/sdk/provider";
 import { DEFAULT_CONNECTION, SERVERS_PATTERN, TOPIC_PATTERN } from "./params.ts";
 
-const URL_PATTERN = /^kafka:\/\/(?<servers>[^/]*)(?:\/(?<topics>.*))?$/;
+const URL_PATTERN = /^kafka:\/\/(?<servers>[^/]*)(?:\/(?<topics>.*))?$/i;
 const topicPattern = new RegExp(TOPIC_PATTERN);
 const serversPattern = new RegExp(SERVERS_PATTERN);
 
 /** `kafka://host:9092,other:9092/topic`, `kafka:///topic` for the connection's own servers, or a topic's bare name. */
 export const kafkaQueues: QueueScheme = {
   scheme: "kafka",
-  match: (queue) => (queue.startsWith("kafka://") ? "yes" : "no"),
+  match: (queue) => (/^kafka:\/\//i.test(queue) ? "yes" : "no"),
   trigger: (queue) => {
     const { topics, ...servers } = parse(queue);
     return target({ topics, ...servers });

@@ -30,7 +30,11 @@ export interface SqsPublishOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-const queueUrl = { type: "string", pattern: "^https?://[^/]+/.*[^/]$", description: "https://sqs.<region>.amazonaws.com/<account>/<name>" };
+const queueUrl = {
+  type: "string",
+  pattern: "^https?://[^/@]+/.*[^/]$",
+  description: "https://sqs.<region>.amazonaws.com/<account>/<name>",
+};
 
 export const triggerSchema = {
   type: "object",

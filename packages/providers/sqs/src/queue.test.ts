@@ -15,6 +15,7 @@ const MATCHES: readonly (readonly [string, "yes" | "maybe" | "no"])[] = [
   ["http://localhost:4566/000000000000/readings", "maybe"],
   ["https://queues.example.com/readings", "maybe"],
   ["https://s3.eu-west-1.amazonaws.com/bucket/key", "maybe"],
+  ["HTTPS://sqs.eu-west-1.amazonaws.com/123456789012/readings", "yes"],
   ["kafka://broker/readings", "no"],
   ["readings", "no"],
 ];
@@ -27,6 +28,7 @@ test("a URL is the queue's, an ARN becomes one", () => {
   assert.deepEqual(sqsQueues.destination("arn:aws-cn:sqs:cn-north-1:1:q").params, {
     queueUrl: "https://sqs.cn-north-1.amazonaws.com.cn/1/q",
   });
+  assert.deepEqual(sqsQueues.trigger(url.replace("https", "HTTPS")).params, { queueUrl: url });
   for (const wrong of ["readings", "https://sqs.eu-west-1.amazonaws.com/", "ftp://x/y"]) {
     assert.throws(() => sqsQueues.trigger(wrong), /expected the URL of a queue.*or its ARN/);
   }

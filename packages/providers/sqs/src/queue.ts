@@ -3,12 +3,14 @@ import { DEFAULT_CONNECTION, regionOf } from "./params.ts";
 
 const ARN = /^arn:(?<partition>aws[a-z-]*):sqs:(?<region>[a-z0-9-]+):(?<account>\d+):(?<name>[\w-]+(?:\.fifo)?)$/;
 
+const HTTP = /^https?:\/\//i;
+
 /** The queue's URL, or its ARN. Any other HTTP address may be a queue behind a proxy, or of a local server. */
 export const sqsQueues: QueueScheme = {
   scheme: "sqs",
   match: (queue) => {
     if (ARN.test(queue)) return "yes";
-    if (!/^https?:\/\//.test(queue) || !URL.canParse(queue)) return "no";
+    if (!HTTP.test(queue) || !URL.canParse(queue)) return "no";
     return regionOf(queue) === null ? "maybe" : "yes";
   },
   trigger: toTarget,
@@ -34,6 +36,6 @@ function toUrl(queue: string): string | null {
     const domain = arn["partition"] === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com";
     return `https://sqs.${arn["region"]}.${domain}/${arn["account"]}/${arn["name"]}`;
   }
-  if (!/^https?:\/\//.test(queue) || !URL.canParse(queue)) return null;
-  return /^\/.*[^/]$/.test(new URL(queue).pathname) ? queue : null;
+  if (!HTTP.test(queue) || !URL.canParse(queue)) return null;
+  return /^\/.*[^/]$/.test(new URL(queue).pathname) ? queue.replace(HTTP, (scheme) => scheme.toLowerCase()) : null;
 }
