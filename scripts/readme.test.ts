@@ -142,11 +142,32 @@ test("the commands that pages name exist, with their options", () => {
   for (const command of new Set(commands)) checkCommand(command);
 });
 
-test("links between pages lead somewhere", () => {
+/** As GitHub makes the anchor of a heading. */
+function anchorsOf(page: string): readonly string[] {
+  const headings = [...pageText(page).matchAll(/^#+ (.*)$/gm)].map((match) => match[1]!);
+  return headings.map((heading) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+/** Without its code. */
+function pageText(page: string): string {
+  return readFileSync(join(ROOT, page), "utf8").replaceAll(/^```.*?^```$/gms, "");
+}
+
+test("links between pages lead somewhere, also to a heading", () => {
   const dead = PAGES.flatMap((page) => {
-    const text = readFileSync(join(ROOT, page), "utf8").replaceAll(/^```.*?^```$/gms, "");
-    const targets = [...text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map((match) => match[1]!).filter((target) => !/^https?:/.test(target));
-    return targets.filter((target) => !existsSync(join(ROOT, dirname(page), target))).map((target) => `${page}: ${target}`);
+    const links = [...pageText(page).matchAll(/\]\(([^)#\s]*)(?:#([^)\s]+))?[^)]*\)/g)].filter(
+      ([, target = ""]) => !/^https?:/.test(target),
+    );
+    const isDead = ([, target = "", anchor]: RegExpExecArray): boolean => {
+      const path = target === "" ? page : join(dirname(page), target);
+      return !existsSync(join(ROOT, path)) || (anchor !== undefined && !anchorsOf(path).includes(anchor));
+    };
+    return links.filter(isDead).map(([link]) => `${page}: ${link}`);
   });
   assert.deepEqual(dead, []);
 });
