@@ -34,11 +34,11 @@ export function parseOneOf<Name extends string>(names: readonly Name[]): (text: 
   return (text) => names.find((name) => name === text.trim().toLowerCase());
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Milliseconds in `500ms`, `30s`, `2m`, `1h`. */
+/** Milliseconds in `500ms`, `30s`, `2m`, `1h`, `7d`. */
 export function parseDurationMs(text: string): number | undefined {
-  const match = /^(\d{1,9})(ms|s|m|h)$/.exec(text.trim());
+  const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text.trim());
   return match === null ? undefined : Number(match[1]) * UNIT_MS[match[2]!]!;
 }
 
