@@ -397,10 +397,17 @@ export interface DeadLetterRead {
   readonly createdAt: number;
 }
 
+export interface DeadLetterFilter {
+  readonly ids?: readonly number[] | undefined;
+  readonly assetId?: number | undefined;
+  readonly reasonCode?: string | undefined;
+  readonly created?: TimeRange | undefined;
+}
+
 export interface DeadLetterReads {
-  list(
-    filter: { readonly assetId?: number | undefined; readonly created?: TimeRange | undefined },
-    page: PageRequest,
-  ): Promise<Page<DeadLetterRead>>;
+  list(filter: DeadLetterFilter, page: PageRequest): Promise<Page<DeadLetterRead>>;
+  /** In order of id, after that one. */
+  walk(filter: DeadLetterFilter, afterId: number, limit: number): Promise<readonly DeadLetterRead[]>;
+  walkIds(filter: DeadLetterFilter, afterId: number, limit: number): Promise<readonly number[]>;
   find(id: number): Promise<DeadLetterRead | null>;
 }

@@ -26,7 +26,12 @@ const DeadLetter = Type.Object({
   timestamp: Instant,
 });
 const DeadLetterCollection = Type.Object({ dead_letters: Type.Array(DeadLetter), total_entries: Type.Integer() });
-const DeadLetterQuery = queryObject({ ...pageQuery, ...timeQuery("timestamp"), asset_id: Type.Optional(Type.Integer()) });
+const DeadLetterQuery = queryObject({
+  ...pageQuery,
+  ...timeQuery("timestamp"),
+  asset_id: Type.Optional(Type.Integer()),
+  reason_code: Type.Optional(Type.String()),
+});
 
 export function deadLetterRoutes(app: ApiServer, { reads }: ApiContext): void {
   const schema = {
@@ -36,7 +41,7 @@ export function deadLetterRoutes(app: ApiServer, { reads }: ApiContext): void {
     response: { 200: DeadLetterCollection },
   };
   app.get("/api/v2/deadLetters", { schema }, async ({ query }) => {
-    const filter = { assetId: query.asset_id, created: readTimeRange(query, "timestamp") };
+    const filter = { assetId: query.asset_id, reasonCode: query.reason_code, created: readTimeRange(query, "timestamp") };
     const { rows, total } = await reads.deadLetters.list(filter, readPage(query, ["timestamp", "id"]));
     return { dead_letters: rows.map(toDeadLetter), total_entries: total };
   });

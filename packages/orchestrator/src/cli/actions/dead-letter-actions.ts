@@ -5,11 +5,14 @@ import type { ClientOptions } from "../commands/client-command.ts";
 import type { CommandContext } from "../create-program.ts";
 import { formatInstant, preview, printable } from "../output/format-value.ts";
 import { formatFields, formatTable, print } from "../output/print.ts";
+import { readSince } from "../read-since.ts";
 import { findAsset } from "./find-asset.ts";
 import { openClient, parseLimit } from "./open-client.ts";
 
 interface ListOptions extends ClientOptions {
   readonly asset?: string;
+  readonly reason?: string;
+  readonly since?: string;
   readonly limit: string;
 }
 
@@ -18,7 +21,9 @@ const MAX_REASON_PREVIEW = 200;
 export async function listDeadLetters(context: CommandContext, options: ListOptions): Promise<void> {
   const client = openClient(context, options);
   const assetId = options.asset === undefined ? undefined : (await findAsset(client, options.asset)).id;
-  const letters = await list(client, { asset_id: assetId, limit: parseLimit(options.limit) });
+  const since = options.since === undefined ? undefined : readSince("--since", options.since, Date.now());
+  const filter = { asset_id: assetId, reason_code: options.reason?.toUpperCase(), timestamp_gte: since };
+  const letters = await list(client, { ...filter, limit: parseLimit(options.limit) });
   const columns = [
     { title: "DEAD LETTER", cell: (letter: DeadLetterBody) => String(letter.id) },
     { title: "ASSET", cell: (letter: DeadLetterBody) => letter.asset_name ?? "" },
@@ -32,7 +37,14 @@ export async function listDeadLetters(context: CommandContext, options: ListOpti
   print(options.output, letters, () => formatTable(letters, columns, "no dead letters"));
 }
 
-async function list(client: ApiClient, query: { asset_id?: number | undefined; limit: number }): Promise<readonly DeadLetterBody[]> {
+interface ListQuery {
+  readonly asset_id?: number | undefined;
+  readonly reason_code?: string | undefined;
+  readonly timestamp_gte?: string | undefined;
+  readonly limit: number;
+}
+
+async function list(client: ApiClient, query: ListQuery): Promise<readonly DeadLetterBody[]> {
   return (await client.get<{ dead_letters: DeadLetterBody[] }>("/deadLetters", { order_by: "-id", ...query })).dead_letters;
 }
 

@@ -1,13 +1,9 @@
 import type { Kysely, SelectQueryBuilder } from "kysely";
-import type { DeadLetterRead, DeadLetterReads, Page, PageRequest, TimeRange } from "../../domain/reads.ts";
+import type { DeadLetterFilter, DeadLetterRead, DeadLetterReads, Page, PageRequest } from "../../domain/reads.ts";
 import type { Database, DeadLetterTable } from "../../domain/tables.ts";
 import { findIdRange } from "./id-range.ts";
 import { decodeHeaders } from "../stored-json.ts";
 
-interface DeadLetterFilter {
-  readonly assetId?: number | undefined;
-  readonly created?: TimeRange | undefined;
-}
 type Row = DeadLetterTable & { asset: string | null; source: string | null };
 
 export class DeadLetterQueries implements DeadLetterReads {
@@ -35,9 +31,23 @@ export class DeadLetterQueries implements DeadLetterReads {
     return row === undefined ? null : toDeadLetter(row);
   }
 
-  async #select({ assetId, created }: DeadLetterFilter) {
+  async walk(filter: DeadLetterFilter, afterId: number, limit: number): Promise<readonly DeadLetterRead[]> {
+    const matching = (await this.#select(filter)).where("dead_letter.id", ">", afterId);
+    const rows = await withNames(matching).orderBy("dead_letter.id").limit(limit).execute();
+    return rows.map(toDeadLetter);
+  }
+
+  async walkIds(filter: DeadLetterFilter, afterId: number, limit: number): Promise<readonly number[]> {
+    const matching = (await this.#select(filter)).where("dead_letter.id", ">", afterId);
+    const rows = await matching.select("dead_letter.id as id").orderBy("dead_letter.id").limit(limit).execute();
+    return rows.map(({ id }) => id);
+  }
+
+  async #select({ ids: only, assetId, reasonCode, created }: DeadLetterFilter) {
     const ids = await findIdRange(this.#db, "dead_letter", created);
     let query = this.#db.selectFrom("dead_letter").where("dead_letter.id", ">=", ids.from).where("dead_letter.id", "<", ids.before);
+    if (only !== undefined) query = query.where("dead_letter.id", "in", [...only]);
+    if (reasonCode !== undefined) query = query.where("dead_letter.reason_code", "=", reasonCode);
     if (assetId !== undefined) query = query.where("dead_letter.asset_id", "=", assetId);
     if (created?.from !== undefined) query = query.where("dead_letter.created_at", ">=", created.from);
     if (created?.before !== undefined) query = query.where("dead_letter.created_at", "<", created.before);
