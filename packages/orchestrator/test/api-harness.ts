@@ -26,6 +26,7 @@ import { SqliteBatchWriter } from "../src/metadata-db/sqlite/sqlite-batch-writer
 import { publishMessages } from "../src/relay/publish-messages.ts";
 import { createAssetEvent } from "../src/scheduler/create-asset-event.ts";
 import { createDagRun } from "../src/scheduler/create-dag-run.ts";
+import { replayDeadLetters } from "../src/triggerer/replay-dead-letters.ts";
 import { createLog } from "../src/telemetry/log.ts";
 import { SEED, seedDatabase } from "./seeded-database.ts";
 
@@ -148,7 +149,10 @@ function collectLog() {
   return { log: createLog({ level: "debug", format: "json", stream }), logged: () => lines.join("") };
 }
 
-function makeEngine(db: Database, log: ReturnType<typeof createLog>): Pick<EngineControl, "createDagRun" | "createAssetEvent"> {
+function makeEngine(
+  db: Database,
+  log: ReturnType<typeof createLog>,
+): Pick<EngineControl, "createDagRun" | "createAssetEvent" | "replayDeadLetters" | "discardDeadLetters"> {
   const writer = new SqliteBatchWriter(db, registerProcess(db, ["api-server"], Date.now()));
   const listener = { onRuns: () => undefined, onInbox: () => undefined, onOutbox: () => undefined };
   const committer = new GroupCommitter({ writer, clock: systemClock, log, listener });
@@ -156,6 +160,8 @@ function makeEngine(db: Database, log: ReturnType<typeof createLog>): Pick<Engin
   return {
     createDagRun: (request) => createDagRun(request, definitions, committer),
     createAssetEvent: (request) => createAssetEvent(request, definitions, committer),
+    replayDeadLetters: (letters, { isDryRun }) => replayDeadLetters(letters, { definitions, committer, waitForRoom: () => null, isDryRun }),
+    discardDeadLetters: (ids) => committer.discardDeadLetters(ids),
   };
 }
 

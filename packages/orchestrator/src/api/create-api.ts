@@ -17,6 +17,7 @@ import { dagRunRoutes } from "./routes/dag-run-routes.ts";
 import { dagSourceRoutes } from "./routes/dag-source-routes.ts";
 import { dagStatsRoutes } from "./routes/dag-stats-routes.ts";
 import { dagVersionRoutes } from "./routes/dag-version-routes.ts";
+import { deadLetterChangeRoutes } from "./routes/dead-letter-change-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
 import { eventLogRoutes } from "./routes/event-log-routes.ts";
 import { importErrorRoutes } from "./routes/import-error-routes.ts";
@@ -115,6 +116,7 @@ function addRoutes(app: ApiServer, context: ApiContext): void {
   importErrorRoutes(app, context);
   eventLogRoutes(app, context);
   deadLetterRoutes(app, context);
+  deadLetterChangeRoutes(app, context);
   watcherRoutes(app, context);
   connectionRoutes(app, context);
   connectionTestRoutes(app, context);

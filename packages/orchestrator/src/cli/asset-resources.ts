@@ -43,6 +43,23 @@ export interface DeadLetterBody {
   readonly timestamp: string;
 }
 
+export interface ReplayBody {
+  readonly dry_run: boolean;
+  readonly replayed: number;
+  readonly dropped: number;
+  readonly kept: number;
+  readonly gone: number;
+  readonly asset_events: number;
+  readonly dag_runs: number;
+  readonly dead_letters: readonly { readonly id: number; readonly outcome: string; readonly reason: string | null }[];
+  readonly next_after_id: number | null;
+}
+
+export interface DiscardBody {
+  readonly discarded: number;
+  readonly next_after_id: number | null;
+}
+
 export interface XcomBody {
   readonly key: string;
   readonly task_id: string;

@@ -1,3 +1,4 @@
+import type { DeadLetterReceipt, DeadLetterReplay } from "./dead-letter.ts";
 import type { DecisionCode } from "./decision.ts";
 import type { IngestReceipt, IngestUnit, NewAssetEvent } from "./ingest-unit.ts";
 import type { OutboxMessage, OutboxOutcome } from "./outbox.ts";
@@ -147,6 +148,10 @@ export interface Committer {
   /** Tried again until it is stored. */
   fold(writes: FoldWrites): Promise<void>;
   recordOutbox(outcomes: readonly OutboxOutcome[]): Promise<void>;
+  /** The letter goes in the commit that stores its events, or stays with its new reason. Rejects where nothing was stored. */
+  replayDeadLetter(replay: DeadLetterReplay): Promise<DeadLetterReceipt>;
+  /** How many there were. Rejects where none was deleted. */
+  discardDeadLetters(ids: readonly number[]): Promise<number>;
   startPositions(source: string, starts: ReadonlyMap<string, bigint>): Promise<void>;
   /** Resolves once everything given so far is stored; or where the database has taken nothing for 5 s: then it is as after a crash (P5). */
   flush(): Promise<void>;

@@ -1,3 +1,6 @@
+import type { ReplayedDeadLetter } from "./dead-letter.ts";
+import type { DeadLetterRead } from "./reads.ts";
+
 /** What the API asks of the engine: the acts that need its memory. Everything else the API reads from the metadata DB. */
 
 export interface CreateDagRunRequest {
@@ -59,6 +62,11 @@ export interface UnpauseOptions {
   readonly drop?: boolean;
 }
 
+export interface ReplayOptions {
+  /** Nothing is stored; the answer says what would be. */
+  readonly isDryRun: boolean;
+}
+
 export interface EngineControl {
   /** @throws {MillraceError} DAG_NOT_FOUND, DAG_RUN_EXISTS, BAD_PARAMS, BAD_PAYLOAD, EVENT_NEEDED, SERVER_STOPPING */
   createDagRun(request: CreateDagRunRequest): Promise<CreatedDagRun>;
@@ -70,5 +78,9 @@ export interface EngineControl {
   unpauseDag(dagId: string, options?: UnpauseOptions): Promise<DagPause>;
   /** What waits for a DAG is decided `dropped` and starts nothing; gives how many events that were. @throws {MillraceError} DAG_NOT_FOUND */
   dropPendingEvents(dagId: string): Promise<number>;
+  /** Each by its asset's definition as it is now, once there is room for what it starts. @throws {MillraceError} SERVER_STOPPING */
+  replayDeadLetters(letters: readonly DeadLetterRead[], options: ReplayOptions): Promise<readonly ReplayedDeadLetter[]>;
+  /** How many there still were. @throws {MillraceError} SERVER_STOPPING */
+  discardDeadLetters(ids: readonly number[]): Promise<number>;
   health(): EngineHealth;
 }

@@ -1,10 +1,11 @@
 import type { Clock } from "../domain/clock.ts";
 import type { CommitListener, Committer, FoldWrites, InboxRow, NewRun, RunCreation, RunWrites, StoredEvent } from "../domain/committer.ts";
+import type { DeadLetterReceipt, DeadLetterReplay } from "../domain/dead-letter.ts";
 import type { IngestReceipt, IngestUnit, NewAssetEvent } from "../domain/ingest-unit.ts";
 import type { Log } from "../domain/log.ts";
 import type { OutboxMessage, OutboxOutcome } from "../domain/outbox.ts";
 
-/** One thing to write; `ingest` may be refused and given again, the others must be stored. */
+/** One thing to write; those that are REFUSABLE may be refused and given again, the others must be stored. */
 export type Work =
   | { readonly kind: "ingest"; readonly unit: IngestUnit }
   | { readonly kind: "write"; readonly writes: RunWrites }
@@ -12,6 +13,8 @@ export type Work =
   | { readonly kind: "event"; readonly event: NewAssetEvent }
   | { readonly kind: "fold"; readonly writes: FoldWrites }
   | { readonly kind: "outbox"; readonly outcomes: readonly OutboxOutcome[] }
+  | { readonly kind: "replay"; readonly replay: DeadLetterReplay }
+  | { readonly kind: "discard"; readonly ids: readonly number[] }
   | { readonly kind: "positions"; readonly source: string; readonly starts: ReadonlyMap<string, bigint> };
 
 /** What a commit made that somebody is waiting for. */
@@ -95,6 +98,12 @@ export class GroupCommitter implements Committer {
   }
   recordOutbox(outcomes: readonly OutboxOutcome[]): Promise<void> {
     return this.#submit({ kind: "outbox", outcomes });
+  }
+  replayDeadLetter(replay: DeadLetterReplay): Promise<DeadLetterReceipt> {
+    return this.#submit({ kind: "replay", replay });
+  }
+  discardDeadLetters(ids: readonly number[]): Promise<number> {
+    return this.#submit({ kind: "discard", ids });
   }
   startPositions(source: string, starts: ReadonlyMap<string, bigint>): Promise<void> {
     return this.#submit({ kind: "positions", source, starts });
@@ -190,9 +199,11 @@ export class GroupCommitter implements Committer {
   }
 }
 
+const REFUSABLE: ReadonlySet<Work["kind"]> = new Set(["ingest", "create", "event", "replay", "discard"]);
+
 /** Whoever gave it gives it again, or has somebody to tell. */
 function isRefusable({ work }: Waiting): boolean {
-  return work.kind === "ingest" || work.kind === "create" || work.kind === "event";
+  return REFUSABLE.has(work.kind);
 }
 
 function settle(batch: readonly Waiting[], results: readonly unknown[]): void {

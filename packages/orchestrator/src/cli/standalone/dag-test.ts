@@ -173,6 +173,8 @@ export class DagTest {
       createEvent: async (event) => committer.createEvent(event),
       fold: async (writes) => committer.fold(writes),
       recordOutbox: async (outcomes) => committer.recordOutbox(outcomes),
+      replayDeadLetter: async (replay) => committer.replayDeadLetter(replay),
+      discardDeadLetters: async (ids) => committer.discardDeadLetters(ids),
       startPositions: async (source, starts) => committer.startPositions(source, starts),
       flush: async () => committer.flush(),
       write: async (writes) => {

@@ -22,6 +22,7 @@ import type { Scheduler } from "../../scheduler/scheduler.ts";
 import type { HostLimits } from "../../trigger-host/host-process.ts";
 import { withOwnTriggers } from "../../trigger-host/own-triggers.ts";
 import { Ingester } from "../../triggerer/ingester.ts";
+import { replayDeadLetters } from "../../triggerer/replay-dead-letters.ts";
 import { Triggerer } from "../../triggerer/triggerer.ts";
 import { DefinitionHolder, subscriptionsOf } from "./definition-holder.ts";
 import { makeScheduler, type SchedulerParts } from "./make-scheduler.ts";
@@ -84,7 +85,7 @@ export class Engine implements EngineControl {
       definitions: () => this.definitions.current,
       positions: async (source) => writer.sources.readAll(source),
       cursor: async (source) => writer.sources.readCursor(source),
-      waitForRoom: (triggerId) => this.scheduler.backlog.waitForRoom(triggerId) ?? this.scheduler.inbox.waitForRoom(triggerId),
+      waitForRoom: (triggerId) => this.#waitForRoom(triggerId),
     });
     this.triggerer = new Triggerer({ sink, connections, catalog: this.#withOwnTriggers(), clock, log: log.child({ part: "triggerer" }) });
     this.loader = this.#makeLoader();
@@ -146,6 +147,21 @@ export class Engine implements EngineControl {
     const count = this.scheduler.inbox.pendingOf(dag.id);
     await this.scheduler.inbox.drop(dag, "given up by command");
     return count;
+  }
+
+  async replayDeadLetters(...[letters, { isDryRun }]: Parameters<EngineControl["replayDeadLetters"]>) {
+    this.#refuseWhileStopping("replays no more dead letters");
+    const waitForRoom = (triggerId: number): Promise<void> | null => this.#waitForRoom(triggerId);
+    return replayDeadLetters(letters, { definitions: this.definitions.current, committer: this.committer, waitForRoom, isDryRun });
+  }
+
+  async discardDeadLetters(ids: readonly number[]): Promise<number> {
+    this.#refuseWhileStopping("discards no more dead letters");
+    return this.committer.discardDeadLetters(ids);
+  }
+
+  #waitForRoom(triggerId: number): Promise<void> | null {
+    return this.scheduler.backlog.waitForRoom(triggerId) ?? this.scheduler.inbox.waitForRoom(triggerId);
   }
 
   #findDag(dagId: string): DagEntry {

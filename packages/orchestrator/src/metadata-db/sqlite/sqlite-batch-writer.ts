@@ -2,6 +2,7 @@ import type { Database, Statement } from "better-sqlite3";
 import type { NewRun, RunCreation } from "../../domain/committer.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import { type BatchReceipt, type BatchWriter, type CommitOutput, StoreUnavailable, type Work, WorkFailure } from "../committer.ts";
+import { DeadLetterWriter } from "./dead-letter-writer.ts";
 import { EventWriter, NO_CAUSE } from "./event-writer.ts";
 import { FoldWriter } from "./fold-writer.ts";
 import { IdAllocator } from "./id-allocator.ts";
@@ -17,6 +18,7 @@ export class SqliteBatchWriter implements BatchWriter {
   readonly #ingests: IngestWriter;
   readonly #runs: RunWriter;
   readonly #folds: FoldWriter;
+  readonly #deadLetters: DeadLetterWriter;
   readonly #db: Database;
   readonly #begin: Statement;
   readonly #commit: Statement;
@@ -29,6 +31,7 @@ export class SqliteBatchWriter implements BatchWriter {
     this.#ingests = new IngestWriter(db, this.#ids, this.#events, this.sources);
     this.#runs = new RunWriter(db, this.#ids, this.#events);
     this.#folds = new FoldWriter(db, this.#ids, this.#events);
+    this.#deadLetters = new DeadLetterWriter(db, this.#events, this.sources);
     this.#db = db;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
@@ -69,6 +72,10 @@ export class SqliteBatchWriter implements BatchWriter {
         return this.#folds.write(work.writes, now, output);
       case "outbox":
         return this.#runs.recordOutbox(work.outcomes);
+      case "replay":
+        return this.#deadLetters.replay(work.replay, now, output);
+      case "discard":
+        return this.#deadLetters.discard(work.ids);
       case "positions":
         return this.sources.start(work.source, work.starts);
     }
