@@ -3,6 +3,7 @@ import type { Connection } from "@millrace/sdk/provider";
 const MASK = "***";
 /** Shorter values would mask ordinary words. */
 const MIN_SECRET_LENGTH = 3;
+const SECRET_NAME = /pass|secret|token|key|credential|authorization|jaas/i;
 
 /** Hides, in everything that leaves a try, the secrets it asked for. */
 export class SecretMask {
@@ -11,14 +12,20 @@ export class SecretMask {
   add(secret: string | undefined | null): void {
     if (typeof secret !== "string" || secret.length < MIN_SECRET_LENGTH) return;
     this.#secrets.add(secret);
-    // As it looks inside JSON, where it needs escapes.
+    // As it looks inside JSON and in a URL, where it needs escapes.
     this.#secrets.add(JSON.stringify(secret).slice(1, -1));
+    this.#secrets.add(encodeURIComponent(secret.toWellFormed()));
   }
 
   addConnection({ password, extra }: Connection): void {
     this.add(password);
-    for (const [name, value] of Object.entries(extra)) {
-      if (/pass|secret|token|key|credential/i.test(name) && typeof value === "string") this.add(value);
+    this.#addFields(extra);
+  }
+
+  #addFields(fields: object): void {
+    for (const [name, value] of Object.entries(fields) as [string, unknown][]) {
+      if (typeof value === "object" && value !== null) this.#addFields(value);
+      else if (typeof value === "string" && SECRET_NAME.test(name)) this.add(value);
     }
   }
 
