@@ -66,6 +66,9 @@ test("a masked value that stands for nothing, a second one of an id, and bad fie
   await refused({ ...KAFKA, connection_id: "a b" }, 400, /'connection_id'/);
   await refused({ ...KAFKA, connection_id: ".." }, 400, /'connection_id'/);
   assert.equal((await api.post("/api/v2/variables", { key: "..", value: "1" })).status, 400);
+  // A pattern that takes quadratic time would not come back from it.
+  const long = { a: "y".repeat(400_000), b: `x://${"a:".repeat(200_000)}` };
+  assert.equal((await api.post(PATH, { ...KAFKA, connection_id: "long", extra: long })).status, 201);
   await refused({ ...KAFKA, pasword: "x" }, 400, /'pasword' is not known/);
   await refused({ connection_id: "x" }, 400, /'conn_type'/);
   assert.equal((await api.post(PATH, KAFKA)).status, 201);

@@ -6,8 +6,8 @@ export const MASK = "***";
 const SECRET_NAME = /pass(word|wd|phrase)|secret|token|credential|authorization|private.?key|access.?key|api.?key|keyfile|jaas|\.pem$/i;
 /** Names that hold one of those words, and say where or which: `sasl.oauthbearer.token.endpoint.url`, `aws_access_key_id`. */
 const PLACE_NAME = /(url|uri|endpoint|location|path|method|[._-]id)$/i;
-/** A private key, or the user and password in a URL. */
-const SECRET_TEXT = /-----BEGIN [A-Z ]*PRIVATE KEY|[a-z][a-z0-9+.-]*:\/\/[^\s/@]*:[^\s/@]*@/i;
+/** A private key, or the user and password in a URL; in linear time. */
+const SECRET_TEXT = /-----BEGIN [A-Z ]*PRIVATE KEY|:\/\/[^\s/@:]*:[^\s/@]*@/i;
 
 export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name) && !PLACE_NAME.test(name);
