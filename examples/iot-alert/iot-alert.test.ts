@@ -95,6 +95,7 @@ test("the whole examples folder loads, so no two examples collide", async (t) =>
   assert.deepEqual(
     dags.map(({ dag_id: id }) => id),
     [
+      "check_order",
       "genai",
       "hello_kafka",
       "hello_sqs",

@@ -115,8 +115,14 @@ export class MillraceServer implements AsyncDisposable {
   }
 
   async #refuseImportErrors(): Promise<void> {
-    type Errors = { import_errors: readonly { filename: string; stack_trace: string }[] };
-    const [error] = (await this.get<Errors>("/importErrors")).import_errors;
+    type ImportError = { readonly filename: string; readonly stack_trace: string; readonly code: string };
+    let error: ImportError | undefined;
+    // A busy machine may take longer for a file than the server waits for it.
+    const isSettled = async (): Promise<boolean> => {
+      [error] = (await this.get<{ import_errors: readonly ImportError[] }>("/importErrors")).import_errors;
+      return error?.code !== "IMPORT_RUNNING";
+    };
+    await becomesTrue(isSettled, READY_WITHIN_MS);
     if (error !== undefined) throw new DemoError(`${error.filename} does not load: ${error.stack_trace}`, "correct the file");
   }
 }
