@@ -158,7 +158,7 @@ function seedRuns(db: Database): void {
     insert.run(id, SEED.evaluate, 112, state, 0, event, SEED.trigger, null, null, SEEDED_AT + at, ...times, error);
   };
   triggered(SEED.hotRun, 10, SEED.hotEvent, 1000, [SEEDED_AT + 1002, SEEDED_AT + 2000], null);
-  triggered(SEED.failedRun, 11, SEED.failingEvent, 1000, [SEEDED_AT + 1002, SEEDED_AT + 1500], "task 'score' failed: no model");
+  triggered(SEED.failedRun, 11, SEED.failingEvent, 1000, [SEEDED_AT + 1002, SEEDED_AT + 1500], null);
   triggered(SEED.runningRun, 1, SEED.runningEvent, 2000, [SEEDED_AT + 2001, null], null);
   triggered(SEED.queuedRun, 0, SEED.queuedEvent, 2000, [null, null], null);
   const params = json({ day: "monday" });

@@ -1,8 +1,16 @@
 import { type Kysely, type SelectQueryBuilder, sql } from "kysely";
 import { formatDagRunId, parseDagRunId } from "../../domain/ids.ts";
 import type { DagRunFilter, DagRunRead, DagRunReads, DagVersionRead, Page, PageRequest, TimeRange } from "../../domain/reads.ts";
-import { ACTIVE_LIMIT, DAG_RUN_STATE_CODES, type DagRunState, RUN_TYPE_CODES, readDagRunState, readRunType } from "../../domain/states.ts";
-import type { DagRunTable, Database } from "../../domain/tables.ts";
+import {
+  ACTIVE_LIMIT,
+  DAG_RUN_STATE_CODES,
+  type DagRunState,
+  RUN_TYPE_CODES,
+  readDagRunState,
+  readRunType,
+  TASK_INSTANCE_STATE_CODES,
+} from "../../domain/states.ts";
+import type { DagRunTable, Database, TaskInstanceTable } from "../../domain/tables.ts";
 import type { DagVersionQueries } from "./dag-version-queries.ts";
 import { findIdRange, type IdRange } from "./id-range.ts";
 import { decodeObject } from "../stored-json.ts";
@@ -119,8 +127,34 @@ export class DagRunQueries implements DagRunReads {
 
   async #toRuns(rows: readonly DagRunTable[]): Promise<readonly DagRunRead[]> {
     const versions = await this.#versions.findMany(rows.map((row) => row.version_id));
-    return rows.map((row) => toRun(row, versions.get(row.version_id)!));
+    const failures = await this.#failedTasks(rows.filter((row) => row.error === null && readDagRunState(row.state) === "failed"));
+    return rows.map((row) => {
+      const version = versions.get(row.version_id)!;
+      const failed = failures.get(row.id);
+      return toRun(failed === undefined ? row : { ...row, error: describeFailure(failed, version) }, version);
+    });
   }
+
+  /** The first failed task of each run: why it failed. */
+  async #failedTasks(runs: readonly DagRunTable[]): Promise<ReadonlyMap<number, FailedTask>> {
+    if (runs.length === 0) return new Map();
+    const ids = runs.map(({ id }) => id);
+    const rows = await this.#db
+      .selectFrom("task_instance")
+      .select(["run_id", "task_index", "error"])
+      .where("run_id", "in", ids)
+      .where("state", "=", TASK_INSTANCE_STATE_CODES.failed)
+      .orderBy("task_index", "desc")
+      .execute();
+    return new Map(rows.map((row) => [row.run_id, row]));
+  }
+}
+
+type FailedTask = Pick<TaskInstanceTable, "run_id" | "task_index" | "error">;
+
+function describeFailure({ task_index: index, error }: FailedTask, { snapshot }: DagVersionRead): string {
+  const message = error === null ? "" : `: ${String(decodeObject(error)["message"])}`;
+  return `task '${snapshot.tasks[index]?.id}' failed${message}`;
 }
 
 function within(
