@@ -95,6 +95,7 @@ test("a DAG file becomes data", async (t) => {
       name: "sqs_watcher",
       triggers: [{ kind: "sqs", connection: "aws_default", params: { queueUrl: "http://127.0.0.1:1/000000000000/readings" } }],
       unwrap: [],
+      where: null,
       payload: null,
     },
   ]);

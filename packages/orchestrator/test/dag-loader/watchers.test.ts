@@ -64,7 +64,12 @@ const MISTAKES: readonly (readonly [watchers: string, code: string, message: Reg
     /without a login or password(?!.*hunter2)/,
     /in the connection/,
   ],
-  [`sqsTrigger({ queueUrl: "https://ann:hunter2@sqs.eu-west-1.amazonaws.com/0/q" })`, "BAD_TRIGGER", /'queueUrl' must match pattern/, /what the provider's function asks for/],
+  [
+    `sqsTrigger({ queueUrl: "https://ann:hunter2@sqs.eu-west-1.amazonaws.com/0/q" })`,
+    "BAD_TRIGGER",
+    /'queueUrl' must match pattern/,
+    /what the provider's function asks for/,
+  ],
   [`messageQueueTrigger({ queue: "http://127.0.0.1:4566/0/q" })`, "BAD_TRIGGER", /asset 'a': the URL does not say.*'sqs'/, /scheme: "sqs"/],
   [
     `messageQueueTrigger({ queue: "amqp://host/q" })`,
