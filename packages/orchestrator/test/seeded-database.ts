@@ -118,7 +118,7 @@ function seedDefinitions(db: Database): void {
   dag.run(SEED.evaluate, "evaluate_reading", "iot/evaluate.ts", 112, 0, SEEDED_AT, SEEDED_AT + 500);
   dag.run(SEED.byHand, "by_hand", "by-hand.ts", 120, 0, SEEDED_AT, SEEDED_AT);
   dag.run(SEED.gone, "gone", "gone.ts", 130, 1, SEEDED_AT, SEEDED_AT);
-  const version = db.prepare("INSERT INTO dag_version VALUES (?, ?, ?, ?, 'b', ?, ?, ?)");
+  const version = db.prepare("INSERT INTO dag_version VALUES (?, ?, ?, ?, 'b', ?, ?, ?, NULL)");
   version.run(111, SEED.evaluate, 1, "h1", "/dags/iot/evaluate.ts", json({ ...EVALUATE, tasks: [task("score")] }), SEEDED_AT - 1000);
   version.run(112, SEED.evaluate, 2, "h2", "/dags/iot/evaluate.ts", json(EVALUATE), SEEDED_AT);
   version.run(120, SEED.byHand, 1, "h3", "/dags/by-hand.ts", json(BY_HAND), SEEDED_AT);

@@ -41,6 +41,7 @@ export interface DagVersionTable {
   source_path: string;
   snapshot: Uint8Array;
   created_at: number;
+  retired_at: number | null;
 }
 
 export interface AssetTable {

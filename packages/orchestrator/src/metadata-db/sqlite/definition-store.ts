@@ -91,6 +91,8 @@ export class DefinitionStore {
       | undefined;
     const versionId = existing?.id ?? this.#insertVersion(dag.id, hash, file, json, now);
     this.#db.prepare("UPDATE dag SET version_id = ? WHERE id = ?").run(versionId, dag.id);
+    this.#db.prepare("UPDATE dag_version SET retired_at = NULL WHERE id = ? AND retired_at IS NOT NULL").run(versionId);
+    this.#db.prepare("UPDATE dag_version SET retired_at = ? WHERE dag = ? AND id <> ? AND retired_at IS NULL").run(now, dag.id, versionId);
   }
 
   #insertVersion(dag: number, hash: string, file: LoadedFile, json: Uint8Array, now: number): number {

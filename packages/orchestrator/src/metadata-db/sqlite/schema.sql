@@ -136,6 +136,8 @@ CREATE TABLE dag_version (
   source_path TEXT NOT NULL,
   snapshot BLOB NOT NULL,
   created_at INTEGER NOT NULL,
+  -- When another took its place; null while it is in force.
+  retired_at INTEGER,
   UNIQUE (dag, number),
   UNIQUE (dag, hash)
 );
@@ -374,6 +376,8 @@ CREATE UNIQUE INDEX dag_run_custom_id ON dag_run (dag, custom_run_id) WHERE cust
 CREATE INDEX outbox_message_by_run ON outbox_message (run_id);
 
 CREATE INDEX outbox_message_pending ON outbox_message (id) WHERE state < 10;
+
+CREATE INDEX pattern_event_by_event ON pattern_event (event_id);
 
 CREATE INDEX pattern_event_by_shard ON pattern_event (shard, dag, id);
 

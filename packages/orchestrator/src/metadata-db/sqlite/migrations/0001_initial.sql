@@ -48,6 +48,8 @@ CREATE TABLE dag_version (
   source_path TEXT NOT NULL,
   snapshot BLOB NOT NULL,
   created_at INTEGER NOT NULL,
+  -- When another took its place; null while it is in force.
+  retired_at INTEGER,
   UNIQUE (dag, number),
   UNIQUE (dag, hash)
 );
@@ -195,6 +197,8 @@ CREATE TABLE pattern_event (
   taken TEXT
 );
 CREATE INDEX pattern_event_by_shard ON pattern_event (shard, dag, id);
+-- For the purge, which spares what waits.
+CREATE INDEX pattern_event_by_event ON pattern_event (event_id);
 
 -- A part of a pattern that runs by time has the key time:<part>.
 CREATE TABLE pattern_state (
