@@ -1,11 +1,47 @@
 import { type ErrorObject, type ValidateFunction, Ajv2020 } from "ajv/dist/2020.js";
 import type { JsonSchema } from "./dag-snapshot.ts";
+import { matchesLinear } from "./linear-regex.ts";
 
 /** null where the value fits, else a sentence that names the first field that does not. */
 export type PayloadCheck = (value: unknown) => string | null;
 
+/** A repeated group, as in `^(a+)+$`: JavaScript's engine can take for ever to find that a text does not match. */
+const REPEATED_GROUP = /\)(?:[*+]|\{\d+,)/;
+
+interface PatternTest {
+  toString(): string;
+  test(text: string): boolean;
+}
+
+/** A sender's text is not to hang the server: patterns that could are RE2's, 20 times slower and linear, where RE2 can read them. */
+function toPatternTest(pattern: string, flags: string): PatternTest {
+  const engine = new RegExp(pattern, flags);
+  return REPEATED_GROUP.test(pattern) && isLinear(pattern) ? linearTest(pattern) : engine;
+}
+
+function linearTest(pattern: string): PatternTest {
+  // Ajv tells patterns apart by their text.
+  return { test: (text) => matchesLinear(text, pattern), toString: () => `re2 ${pattern}` };
+}
+
+function isLinear(pattern: string): boolean {
+  try {
+    matchesLinear("", pattern);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 // Formats are not checked: zod and its like write the pattern that matters beside them.
-const options = { strict: false, validateFormats: false, allErrors: false, logger: false, verbose: true } as const;
+const options = {
+  strict: false,
+  validateFormats: false,
+  allErrors: false,
+  logger: false,
+  verbose: true,
+  code: { regExp: Object.assign(toPatternTest, { code: "toPatternTest" }) },
+} as const;
 const metaSchema = new Ajv2020(options);
 /** By schema, which is the same object for all runs of a dag version. */
 const withDefaults = new WeakMap<JsonSchema, ValidateFunction>();
