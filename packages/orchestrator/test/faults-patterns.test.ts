@@ -76,3 +76,19 @@ test("a join whose one side has filled the inbox still gets the other side", asy
   await eventually(() => assert.ok(values(engine).length > 0), { withinMs: 10_000 });
   assert.ok(JSON.stringify(values(engine)[0]).includes("1000"));
 });
+
+test("dropping what waits means what waits now: two at once, and an event that comes meanwhile", async (t) => {
+  const harness = await startEngine(t, { files: { "d.ts": dagFile("[a, b]") } });
+  for (const payload of [1, 2, 3]) await emit(harness, "a", payload);
+  const [first, second] = await Promise.all([
+    harness.engine.dropPendingEvents("d"),
+    harness.engine.dropPendingEvents("d"),
+    emit(harness, "a", 4),
+  ]);
+  assert.deepEqual([first, second], [3, 3]);
+  assert.equal((await harness.engine.pauseDag("d")).pendingEvents, 1);
+  await harness.engine.unpauseDag("d");
+  await emit(harness, "b", 5);
+  await eventually(() => assert.deepEqual(values(harness), [["all", [4, 5]]]), { withinMs: 10_000 });
+  assert.equal(pending(harness), 0);
+});

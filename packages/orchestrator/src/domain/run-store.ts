@@ -53,6 +53,8 @@ export interface InboxCount {
 export interface InboxStore {
   /** How many inbox rows there are, where there are any. */
   count(): readonly InboxCount[];
+  /** The id of the newest row of a DAG's inbox; 0 where it has none. */
+  newestRow(dag: number): number;
   /** Rows of a DAG's inbox above `afterRow`, in order: at most `limit`, and fewer of large payloads; none where there are no more. */
   read(dag: number, afterRow: number, limit: number): readonly StoredInboxRow[];
   /** By PatternPart.path. */

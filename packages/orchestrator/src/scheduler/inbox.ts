@@ -119,14 +119,15 @@ export class Inbox {
     return isFull ? this.#room.promise : null;
   }
 
-  /** Gives up all that waits for a DAG now. */
+  /** Gives up all that waits for a DAG now; what comes while it does is not meant. */
   async drop(dag: DagEntry, reason: string): Promise<void> {
     const { store } = this.#options;
     const base = { dag: dag.id, versionId: dag.version.id, runs: [], scheduled: [], timeParts: [] };
+    const newest = store.newestRow(dag.id);
     for (;;) {
-      // What is being folded is no longer there to drop.
-      await this.#committing.get(dag.id);
-      const rows = store.read(dag.id, 0, RUNS_PER_FOLD);
+      // What is being folded, or dropped by another, is no longer there to drop.
+      while (this.#committing.has(dag.id)) await this.#committing.get(dag.id);
+      const rows = store.read(dag.id, 0, RUNS_PER_FOLD).filter(({ pending }) => pending.rowId <= newest);
       if (rows.length === 0) break;
       const rejected = rows.map((row) => ({ event: { ...row.pending, slots: [] }, code: DECISION_CODES.dropped, reason }));
       this.#commit({ ...base, rejected });

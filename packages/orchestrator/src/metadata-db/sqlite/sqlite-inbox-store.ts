@@ -20,6 +20,7 @@ function toInboxRow(row: InboxEventRow): StoredInboxRow {
 export class SqliteInboxStore implements InboxStore {
   readonly #count: Statement;
   readonly #select: Statement;
+  readonly #newest: Statement;
   readonly #selectStates: Statement;
   readonly #countUnfinished: Statement;
 
@@ -28,12 +29,17 @@ export class SqliteInboxStore implements InboxStore {
       JOIN asset_event e ON e.id = p.event_id GROUP BY p.dag, e.asset_id`);
     this.#select = db.prepare(`SELECT p.id AS row_id, p.taken, ${EVENT_COLUMNS} FROM pattern_event p JOIN asset_event e ON e.id = p.event_id
       JOIN asset a ON a.id = e.asset_id WHERE p.shard = (SELECT shard FROM dag WHERE id = ?) AND p.dag = ? AND p.id > ? ORDER BY p.id LIMIT ?`);
+    this.#newest = db.prepare("SELECT max(id) FROM pattern_event WHERE shard = (SELECT shard FROM dag WHERE id = ?) AND dag = ?").pluck();
     this.#selectStates = db.prepare("SELECT key, state FROM pattern_state WHERE dag = ?");
     this.#countUnfinished = db.prepare("SELECT dag, count(*) AS n FROM dag_run INDEXED BY dag_run_active WHERE state < 10 GROUP BY dag");
   }
 
   count(): readonly InboxCount[] {
     return this.#count.all() as InboxCount[];
+  }
+
+  newestRow(dag: number): number {
+    return (this.#newest.get(dag, dag) as number | null) ?? 0;
   }
 
   read(dag: number, afterRow: number, limit: number): readonly StoredInboxRow[] {
