@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { access, mkdir, open, readFile, rename, stat } from "node:fs/promises";
+import { mkdir, open, readFile, rename, stat, utimes } from "node:fs/promises";
 import type { SourceMapPayload } from "node:module";
 import { dirname, extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -80,7 +80,9 @@ async function writeBundle(built: Built, stamps: ReadonlyMap<string, string>, fo
 
 /** Whole or not at all, and on disk before anyone refers to it: runs of an old version need its bundle after a power loss. */
 async function writeOnce(path: string, text: string): Promise<void> {
-  const exists = await access(path).then(
+  const now = new Date();
+  // In use again: the purge spares what was lately.
+  const exists = await utimes(path, now, now).then(
     () => true,
     () => false,
   );
