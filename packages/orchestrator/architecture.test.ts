@@ -21,6 +21,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   executors: ["domain", "telemetry"],
   worker: ["domain", "telemetry"],
   relay: ["domain", "telemetry"],
+  retention: ["domain", "telemetry"],
   api: ["domain", "telemetry"],
   cli: [
     "domain",
@@ -34,6 +35,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "executors",
     "worker",
     "relay",
+    "retention",
     "api",
   ],
 };

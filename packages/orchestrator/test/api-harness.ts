@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { Writable } from "node:stream";
 import { Ajv2020 } from "ajv/dist/2020.js";
@@ -16,6 +16,8 @@ import { buildDefinitions } from "../src/domain/definitions.ts";
 import type { EngineControl, EngineHealth } from "../src/domain/engine-control.ts";
 import { MillraceError } from "../src/domain/errors.ts";
 import type { TriggerHealth } from "../src/domain/health.ts";
+import type { Log } from "../src/domain/log.ts";
+import type { RetentionReads } from "../src/domain/retention.ts";
 import { testConnection } from "../src/domain/test-connection.ts";
 import { GroupCommitter } from "../src/metadata-db/committer.ts";
 import { SqliteAccountStore } from "../src/metadata-db/sqlite/account-store.ts";
@@ -24,6 +26,7 @@ import { registerProcess } from "../src/metadata-db/sqlite/process-store.ts";
 import { openSqliteReader } from "../src/metadata-db/sqlite/reader/open-sqlite-reader.ts";
 import { SqliteBatchWriter } from "../src/metadata-db/sqlite/sqlite-batch-writer.ts";
 import { publishMessages } from "../src/relay/publish-messages.ts";
+import { Retention } from "../src/retention/retention.ts";
 import { createAssetEvent } from "../src/scheduler/create-asset-event.ts";
 import { createDagRun } from "../src/scheduler/create-dag-run.ts";
 import { replayDeadLetters } from "../src/triggerer/replay-dead-letters.ts";
@@ -88,10 +91,12 @@ export async function makeApi(t: TestContext, environment: Readonly<Record<strin
   const { log, logged } = collectLog();
   let health = HEALTHY;
   const asked: unknown[] = [];
-  const engine: EngineControl = { ...makeEngine(db, log), ...makeAsked(db, asked), health: () => health };
+  const committer = makeCommitter(db, log);
+  const engine: EngineControl = { ...makeEngine(db, committer), ...makeAsked(db, asked), health: () => health };
   const changedConnections: string[] = [];
   const config = { home: dirname(file), secretKey: null };
   const access = makeAccess({ db, environment, config, onConnectionChange: (id) => void changedConnections.push(id) });
+  const retention = makeRetention(config.home, committer, reader.reads.retention, log);
   const parts = { catalog: await discoverProviders([], log), clock: systemClock, log };
   const api = await createApi({
     reads: reader.reads,
@@ -100,6 +105,7 @@ export async function makeApi(t: TestContext, environment: Readonly<Record<strin
     ...access,
     testConnection: (connection) => testConnection(parts, connection),
     publish: (request) => publishMessages({ ...parts, connections: access.connections }, request),
+    purge: (request) => retention.purge(request, 20_000),
     triggerHealth: () => [TRIGGER_HEALTH],
     triggerLags: async () => new Map([[SEED.trigger, 42]]),
     version: "9.9.9",
@@ -149,13 +155,21 @@ function collectLog() {
   return { log: createLog({ level: "debug", format: "json", stream }), logged: () => lines.join("") };
 }
 
-function makeEngine(
-  db: Database,
-  log: ReturnType<typeof createLog>,
-): Pick<EngineControl, "createDagRun" | "createAssetEvent" | "replayDeadLetters" | "discardDeadLetters"> {
+function makeCommitter(db: Database, log: Log): GroupCommitter {
   const writer = new SqliteBatchWriter(db, registerProcess(db, ["api-server"], Date.now()));
   const listener = { onRuns: () => undefined, onInbox: () => undefined, onOutbox: () => undefined };
-  const committer = new GroupCommitter({ writer, clock: systemClock, log, listener });
+  return new GroupCommitter({ writer, clock: systemClock, log, listener });
+}
+
+function makeRetention(home: string, committer: GroupCommitter, reads: RetentionReads, log: Log): Retention {
+  const parts = { committer, reads, clock: systemClock, log, bundlesFolder: join(home, "bundles") };
+  return new Retention({ ...parts, retentionMs: Number.POSITIVE_INFINITY, retentionRows: 1_000_000, pauseMs: 1 });
+}
+
+function makeEngine(
+  db: Database,
+  committer: GroupCommitter,
+): Pick<EngineControl, "createDagRun" | "createAssetEvent" | "replayDeadLetters" | "discardDeadLetters"> {
   const definitions = buildDefinitions(new DefinitionStore(db, () => "").read());
   return {
     createDagRun: (request) => createDagRun(request, definitions, committer),

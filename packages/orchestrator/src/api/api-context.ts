@@ -10,6 +10,7 @@ import type { TriggerHealth } from "../domain/health.ts";
 import type { Log } from "../domain/log.ts";
 import type { Published, PublishRequest } from "../domain/publish.ts";
 import type { Reads } from "../domain/reads.ts";
+import type { PurgeReport, PurgeRequest } from "../domain/retention.ts";
 import type { VariableRegistry } from "../domain/variable-registry.ts";
 
 /** What the API is made of; every part is given by whoever puts the server together. */
@@ -24,6 +25,8 @@ export interface ApiContext {
   readonly testConnection: (connection: Connection) => Promise<ConnectionTestResult>;
   /** Sends at once. @throws {MillraceError} CONNECTION_NOT_FOUND, BAD_REQUEST, PROVIDER_NOT_FOUND, PUBLISH_FAILED */
   readonly publish: (request: PublishRequest) => Promise<Published>;
+  /** For some seconds at most: what is left, the next one goes on with. */
+  readonly purge: (request: PurgeRequest) => Promise<PurgeReport>;
   /** The triggers of this process, as they are now. */
   readonly triggerHealth: () => readonly TriggerHealth[];
   /** Messages that wait in the broker, by trigger; those whose broker does not tell are left out. */

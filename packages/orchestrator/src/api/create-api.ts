@@ -17,6 +17,7 @@ import { dagRunRoutes } from "./routes/dag-run-routes.ts";
 import { dagSourceRoutes } from "./routes/dag-source-routes.ts";
 import { dagStatsRoutes } from "./routes/dag-stats-routes.ts";
 import { dagVersionRoutes } from "./routes/dag-version-routes.ts";
+import { databaseRoutes } from "./routes/database-routes.ts";
 import { deadLetterChangeRoutes } from "./routes/dead-letter-change-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
 import { eventLogRoutes } from "./routes/event-log-routes.ts";
@@ -122,4 +123,5 @@ function addRoutes(app: ApiServer, context: ApiContext): void {
   connectionTestRoutes(app, context);
   variableRoutes(app, context);
   publishRoutes(app, context);
+  databaseRoutes(app, context);
 }

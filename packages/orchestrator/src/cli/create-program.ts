@@ -4,6 +4,7 @@ import { assetsCommand } from "./commands/assets-command.ts";
 import { completionCommand } from "./commands/completion-command.ts";
 import { connectionsCommand } from "./commands/connections-command.ts";
 import { dagsCommand } from "./commands/dags-command.ts";
+import { dbCommand } from "./commands/db-command.ts";
 import { deadLettersCommand } from "./commands/dead-letters-command.ts";
 import { eventsCommand } from "./commands/events-command.ts";
 import { initCommand } from "./commands/init-command.ts";
@@ -54,6 +55,7 @@ Exit codes: 0 it worked, 1 it failed, 2 the command line or a setting is not und
   program.addCommand(connectionsCommand(context));
   program.addCommand(variablesCommand(context));
   program.addCommand(publishCommand(context));
+  program.addCommand(dbCommand(context));
   program.addCommand(completionCommand(program));
   inheritSettings(program);
   return program;

@@ -3,7 +3,7 @@ import { delimiter, join, resolve } from "node:path";
 import { MillraceError } from "../domain/errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../domain/log.ts";
 import { parseDatabaseUrl } from "./database-url.ts";
-import { type Option, parseDurationMs, parseInteger, parseNames, parseOneOf, parseOption } from "./option.ts";
+import { type Option, parseDurationMs, parseInteger, parseNames, parseOneOf, parseOption, parseRetentionMs } from "./option.ts";
 import { parseSecretKey } from "./secret-key.ts";
 
 /** What a process needs to know before it starts; read once, never changed. */
@@ -33,6 +33,10 @@ export interface Config {
   readonly backlogLimit: number;
   /** Events that wait for one DAG at which the streams that bring them pause. */
   readonly inboxLimit: number;
+  /** How long ended runs, events and dead letters are kept; infinite where they are for ever. */
+  readonly retentionMs: number;
+  /** How many of each are kept at most. */
+  readonly retentionRows: number;
   /** Names of the environment variables DAG code may see, beside the fixed ones. */
   readonly dagEnv: readonly string[];
 }
@@ -51,6 +55,8 @@ export interface ConfigFlags {
   readonly maxWorkers?: string | undefined;
   readonly backlogLimit?: string | undefined;
   readonly inboxLimit?: string | undefined;
+  readonly retention?: string | undefined;
+  readonly retentionRows?: string | undefined;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -108,8 +114,22 @@ export const OPTIONS = {
     allowed: "an integer from 1 to 10000000",
     parse: parseInteger(1, 10_000_000),
   },
+  retention: {
+    flag: "--retention",
+    variable: "MILLRACE_RETENTION",
+    allowed: "a duration like 12h, 30d, or off",
+    parse: parseRetentionMs,
+  },
+  retentionRows: {
+    flag: "--retention-rows",
+    variable: "MILLRACE_RETENTION_ROWS",
+    allowed: "an integer from 1 to 100000000000",
+    parse: parseInteger(1, 100_000_000_000),
+  },
   dagEnv: { flag: null, variable: "MILLRACE_DAG_ENV", allowed: "names of environment variables, separated by commas", parse: parseNames },
 } as const satisfies Record<string, Option<unknown>>;
+
+const DAY_MS = 86_400_000;
 
 /** @throws {MillraceError} CONFIG_INVALID, DB_URL_UNKNOWN */
 export function loadConfig(env: Environment, flags: ConfigFlags = {}): Config {
@@ -134,6 +154,8 @@ export function loadConfig(env: Environment, flags: ConfigFlags = {}): Config {
     ...checkWorkers(read(OPTIONS.minWorkers, flags.minWorkers), read(OPTIONS.maxWorkers, flags.maxWorkers)),
     backlogLimit: read(OPTIONS.backlogLimit, flags.backlogLimit) ?? 10_000,
     inboxLimit: read(OPTIONS.inboxLimit, flags.inboxLimit) ?? 100_000,
+    retentionMs: read(OPTIONS.retention, flags.retention) ?? 30 * DAY_MS,
+    retentionRows: read(OPTIONS.retentionRows, flags.retentionRows) ?? 10_000_000,
     dagEnv: Object.freeze([...(read<readonly string[]>(OPTIONS.dagEnv) ?? [])]),
   });
 }

@@ -42,6 +42,11 @@ export function parseDurationMs(text: string): number | undefined {
   return match === null ? undefined : Number(match[1]) * UNIT_MS[match[2]!]!;
 }
 
+/** The same, or `off`: for ever. */
+export function parseRetentionMs(text: string): number | undefined {
+  return text.trim() === "off" ? Number.POSITIVE_INFINITY : parseDurationMs(text);
+}
+
 export function parseNames(text: string): readonly string[] | undefined {
   const names = text
     .split(",")

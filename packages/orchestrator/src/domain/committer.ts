@@ -3,6 +3,7 @@ import type { DecisionCode } from "./decision.ts";
 import type { IngestReceipt, IngestUnit, NewAssetEvent } from "./ingest-unit.ts";
 import type { OutboxMessage, OutboxOutcome } from "./outbox.ts";
 import type { FoldedRun, PendingEvent } from "./pattern-fold.ts";
+import type { PurgeReceipt, PurgeStep } from "./retention.ts";
 import type { RunType } from "./states.ts";
 import type { TimePartState } from "./time-pattern.ts";
 
@@ -152,6 +153,8 @@ export interface Committer {
   replayDeadLetter(replay: DeadLetterReplay): Promise<DeadLetterReceipt>;
   /** How many there were. Rejects where none was deleted. */
   discardDeadLetters(ids: readonly number[]): Promise<number>;
+  /** Rejects where nothing was deleted. */
+  purge(step: PurgeStep): Promise<PurgeReceipt>;
   startPositions(source: string, starts: ReadonlyMap<string, bigint>): Promise<void>;
   /** Resolves once everything given so far is stored; or where the database has taken nothing for 5 s: then it is as after a crash (P5). */
   flush(): Promise<void>;

@@ -1,6 +1,7 @@
 import type { AuditReads } from "./audit-reads.ts";
 import type { DagSnapshot, EnvelopeName, JsonSchema, TaskSnapshot } from "./dag-snapshot.ts";
 import type { DecisionName } from "./decision.ts";
+import type { RetentionReads } from "./retention.ts";
 import type { QueuedEventReads } from "./queued-event-reads.ts";
 import type { XcomReads } from "./xcom-reads.ts";
 import type { DagRunState, RunType, TaskInstanceState } from "./states.ts";
@@ -19,6 +20,7 @@ export interface Reads {
   readonly queuedEvents: QueuedEventReads;
   readonly xcoms: XcomReads;
   readonly audit: AuditReads;
+  readonly retention: RetentionReads;
 }
 
 export interface PageRequest {

@@ -4,6 +4,7 @@ import type { DeadLetterReceipt, DeadLetterReplay } from "../domain/dead-letter.
 import type { IngestReceipt, IngestUnit, NewAssetEvent } from "../domain/ingest-unit.ts";
 import type { Log } from "../domain/log.ts";
 import type { OutboxMessage, OutboxOutcome } from "../domain/outbox.ts";
+import type { PurgeReceipt, PurgeStep } from "../domain/retention.ts";
 
 /** One thing to write; those that are REFUSABLE may be refused and given again, the others must be stored. */
 export type Work =
@@ -15,6 +16,7 @@ export type Work =
   | { readonly kind: "outbox"; readonly outcomes: readonly OutboxOutcome[] }
   | { readonly kind: "replay"; readonly replay: DeadLetterReplay }
   | { readonly kind: "discard"; readonly ids: readonly number[] }
+  | { readonly kind: "purge"; readonly step: PurgeStep }
   | { readonly kind: "positions"; readonly source: string; readonly starts: ReadonlyMap<string, bigint> };
 
 /** What a commit made that somebody is waiting for. */
@@ -104,6 +106,9 @@ export class GroupCommitter implements Committer {
   }
   discardDeadLetters(ids: readonly number[]): Promise<number> {
     return this.#submit({ kind: "discard", ids });
+  }
+  purge(step: PurgeStep): Promise<PurgeReceipt> {
+    return this.#submit({ kind: "purge", step });
   }
   startPositions(source: string, starts: ReadonlyMap<string, bigint>): Promise<void> {
     return this.#submit({ kind: "positions", source, starts });
@@ -199,7 +204,7 @@ export class GroupCommitter implements Committer {
   }
 }
 
-const REFUSABLE: ReadonlySet<Work["kind"]> = new Set(["ingest", "create", "event", "replay", "discard"]);
+const REFUSABLE: ReadonlySet<Work["kind"]> = new Set(["ingest", "create", "event", "replay", "discard", "purge"]);
 
 /** Whoever gave it gives it again, or has somebody to tell. */
 function isRefusable({ work }: Waiting): boolean {

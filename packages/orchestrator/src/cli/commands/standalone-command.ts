@@ -24,6 +24,8 @@ export function standaloneCommand({ env }: CommandContext): Command {
     .option("--max-workers <n>", "worker processes at most (MILLRACE_MAX_WORKERS, default the number of cores, at least 2)")
     .option("--backlog-limit <n>", "waiting runs of one trigger at which it stops pulling (MILLRACE_BACKLOG_LIMIT, default 10000)")
     .option("--inbox-limit <n>", "events that wait for one DAG at which their triggers stop pulling (MILLRACE_INBOX_LIMIT, default 100000)")
+    .option("--retention <duration>", "how long ended runs, events and dead letters are kept, or off (MILLRACE_RETENTION, default 30d)")
+    .option("--retention-rows <n>", "how many of each are kept at most (MILLRACE_RETENTION_ROWS, default 10000000)")
     .action(async (flags: ConfigFlags) => {
       const { loadConfig } = await import("../../config/config.ts");
       const config = loadConfig(env, flags);

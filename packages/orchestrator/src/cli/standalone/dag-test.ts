@@ -175,6 +175,7 @@ export class DagTest {
       recordOutbox: async (outcomes) => committer.recordOutbox(outcomes),
       replayDeadLetter: async (replay) => committer.replayDeadLetter(replay),
       discardDeadLetters: async (ids) => committer.discardDeadLetters(ids),
+      purge: async (step) => committer.purge(step),
       startPositions: async (source, starts) => committer.startPositions(source, starts),
       flush: async () => committer.flush(),
       write: async (writes) => {

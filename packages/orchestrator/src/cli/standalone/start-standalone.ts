@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { ApiContext } from "../../api/api-context.ts";
 import { createApi, type Api } from "../../api/create-api.ts";
 import { issueToken } from "../../api/auth/api-token.ts";
@@ -14,6 +15,7 @@ import { lockDatabase } from "../../metadata-db/sqlite/file-lock.ts";
 import { assertDatabaseFile, openDatabase } from "../../metadata-db/sqlite/open-database.ts";
 import { openSqliteReader } from "../../metadata-db/sqlite/reader/open-sqlite-reader.ts";
 import { publishMessages } from "../../relay/publish-messages.ts";
+import { Retention } from "../../retention/retention.ts";
 import { readVersion } from "../read-version.ts";
 import { removeServerFile, writeServerFile } from "../server-file.ts";
 import { discoverProviders } from "./discover-providers.ts";
@@ -94,7 +96,10 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
     version,
     ...(onRunEnd && { onRunEnd }),
   });
-  const api = await createApi({ reads, engine, accounts, version, ...triggerParts(engine), ...outsideParts(access, catalog, log) });
+  const retention = makeRetention(config, engine, reads, log);
+  const parts = { ...triggerParts(engine), ...outsideParts(access, catalog, log) };
+  const purge: ApiContext["purge"] = async (request) => retention.purge(request, PURGE_REQUEST_MS);
+  const api = await createApi({ reads, engine, accounts, version, purge, ...parts });
   // The address first: a health check sees 503 until runs can start, and a port in use is told before anything is stored.
   await api.start(config.host, config.port);
   let stopAt = clock.monotonic();
@@ -104,6 +109,8 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
   if (password !== null) options.onNewPassword(password);
   cleanup.add(async () => engine.stop(left()));
   await engine.start();
+  await retention.start();
+  cleanup.add(async () => retention.stop());
   await announce(api, accounts, options, cleanup);
   let stopped: Promise<void> | null = null;
   const stop = async (deadlineMs: number): Promise<void> => {
@@ -112,6 +119,16 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
     await stopped;
   };
   return { address: api.address, engine, reads, stop };
+}
+
+/** What a request waits for: many clients give up after a minute. */
+const PURGE_REQUEST_MS = 20_000;
+/** Beside a step of 4 ms: the purge takes a fifth of the writer's time at most. */
+const PURGE_PAUSE_MS = 16;
+
+function makeRetention({ home, retentionMs, retentionRows }: Config, { committer }: Engine, reads: Reads, log: Log): Retention {
+  const parts = { committer, reads: reads.retention, clock: systemClock, log: log.child({ part: "retention" }) };
+  return new Retention({ ...parts, bundlesFolder: join(home, "bundles"), retentionMs, retentionRows, pauseMs: PURGE_PAUSE_MS });
 }
 
 /** What the API asks of the triggerer. */

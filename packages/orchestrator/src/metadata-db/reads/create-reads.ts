@@ -10,6 +10,7 @@ import { DagVersionQueries } from "./dag-version-queries.ts";
 import { DeadLetterQueries } from "./dead-letter-queries.ts";
 import { ImportErrorQueries } from "./import-error-queries.ts";
 import { QueuedEventQueries } from "./queued-event-queries.ts";
+import { RetentionQueries } from "./retention-queries.ts";
 import { TaskInstanceQueries } from "./task-instance-queries.ts";
 import { TaskLogQueries } from "./task-log-queries.ts";
 import { WatcherQueries } from "./watcher-queries.ts";
@@ -32,6 +33,7 @@ export function createReads(db: Kysely<Database>): Reads {
     deadLetters: new DeadLetterQueries(db),
     watchers,
     audit: new AuditQueries(db),
+    retention: new RetentionQueries(db),
     xcoms: new XcomQueries(db),
     queuedEvents: new QueuedEventQueries(db),
   };

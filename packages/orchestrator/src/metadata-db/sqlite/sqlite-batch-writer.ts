@@ -7,6 +7,7 @@ import { EventWriter, NO_CAUSE } from "./event-writer.ts";
 import { FoldWriter } from "./fold-writer.ts";
 import { IdAllocator } from "./id-allocator.ts";
 import { IngestWriter } from "./ingest-writer.ts";
+import { PurgeWriter } from "./purge/purge-writer.ts";
 import { RunWriter } from "./run-writer.ts";
 import { SourceWriter } from "./source-writer.ts";
 
@@ -19,6 +20,7 @@ export class SqliteBatchWriter implements BatchWriter {
   readonly #runs: RunWriter;
   readonly #folds: FoldWriter;
   readonly #deadLetters: DeadLetterWriter;
+  readonly #purge: PurgeWriter;
   readonly #db: Database;
   readonly #begin: Statement;
   readonly #commit: Statement;
@@ -32,6 +34,7 @@ export class SqliteBatchWriter implements BatchWriter {
     this.#runs = new RunWriter(db, this.#ids, this.#events);
     this.#folds = new FoldWriter(db, this.#ids, this.#events);
     this.#deadLetters = new DeadLetterWriter(db, this.#events, this.sources);
+    this.#purge = new PurgeWriter(db);
     this.#db = db;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
@@ -76,6 +79,8 @@ export class SqliteBatchWriter implements BatchWriter {
         return this.#deadLetters.replay(work.replay, now, output);
       case "discard":
         return this.#deadLetters.discard(work.ids);
+      case "purge":
+        return this.#purge.step(work.step);
       case "positions":
         return this.sources.start(work.source, work.starts);
     }
