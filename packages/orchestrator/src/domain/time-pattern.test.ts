@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { test } from "node:test";
 import type { TimePart } from "./pattern-parts.ts";
-import { beginTimePart, checkCron, dueInstant, nextInstant, ruleOf } from "./time-pattern.ts";
+import { beginTimePart, checkCron, dueInstant, nextInstant, resumeTimePart, ruleOf } from "./time-pattern.ts";
 
 const cron = (expression: string, options: { timeZone?: string; startAt?: number; catchup?: boolean } = {}): TimePart => {
   const { timeZone = "UTC", startAt = null, catchup = false } = options;
@@ -55,4 +55,15 @@ test("what is no cron expression is told", () => {
   assert.match(checkCron("* * * *") ?? "", /five/);
   assert.match(checkCron("0 0 0 * * *") ?? "", /five/);
   assert.match(checkCron("0 0 30 2 *") ?? "", /never comes/);
+});
+
+test("a part goes on where it was; not by another rule, and not where a clock that was ahead has left it", () => {
+  const now = at("2026-01-10T00:00:30Z");
+  const daily = cron("@daily");
+  const stored = (doneUntil: string, rule = ruleOf(daily)) => ({ rule, doneUntil: at(doneUntil) });
+  assert.deepEqual(resumeTimePart(daily, stored("2026-01-09T00:00:00Z"), now), stored("2026-01-09T00:00:00Z"));
+  assert.equal(resumeTimePart(daily, stored("2026-01-10T00:10:00Z"), now).doneUntil, at("2026-01-10T00:10:00Z"), "set back a little");
+  assert.equal(resumeTimePart(daily, stored("2027-01-10T00:00:00Z"), now).doneUntil, now);
+  assert.equal(resumeTimePart(daily, stored("2026-01-09T00:00:00Z", ruleOf(every(1_000))), now).doneUntil, now);
+  assert.equal(resumeTimePart(daily, undefined, now).doneUntil, now);
 });

@@ -63,6 +63,15 @@ export function beginTimePart(part: TimePart, now: number): TimePartState {
   return { rule: ruleOf(part), doneUntil: startAt === null ? now : Math.min(now, startAt - 1) };
 }
 
+/** A clock that was ahead has left an instant that is still to come: nothing would run until then. */
+const MAX_AHEAD_MS = 3_600_000;
+
+/** Where a part goes on that was seen before. */
+export function resumeTimePart(part: TimePart, stored: TimePartState | undefined, now: number): TimePartState {
+  const isGood = stored?.rule === ruleOf(part) && stored.doneUntil <= now + MAX_AHEAD_MS;
+  return isGood ? stored : beginTimePart(part, now);
+}
+
 /** The instant a run is due for by now: with `catchup` the first that was not run, else the last one; null where none is. */
 export function dueInstant(part: TimePart, { doneUntil }: TimePartState, now: number): number | null {
   const first = nextInstant(part, doneUntil);

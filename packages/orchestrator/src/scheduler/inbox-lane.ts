@@ -5,7 +5,7 @@ import { fittingSlots, scopeOfStored } from "../domain/ingest.ts";
 import { type FoldedRun, PatternFold } from "../domain/pattern-fold.ts";
 import { isTimePart, partsOf, type TimePart } from "../domain/pattern-parts.ts";
 import type { InboxStore, StoredInboxRow } from "../domain/run-store.ts";
-import { beginTimePart, dueInstant, nextInstant, ruleOf, type TimePartState } from "../domain/time-pattern.ts";
+import { dueInstant, nextInstant, resumeTimePart, ruleOf, type TimePartState } from "../domain/time-pattern.ts";
 
 const PAGE_SIZE = 1_000;
 
@@ -125,9 +125,9 @@ export class InboxLane {
   }
 
   #stateOf(part: TimePart, stored: TimePartState | undefined, now: number): TimePartState {
-    if (stored?.rule === ruleOf(part)) return stored;
-    this.#changedTimes.add(part.path);
-    return beginTimePart(part, now);
+    const state = resumeTimePart(part, stored, now);
+    if (state !== stored) this.#changedTimes.add(part.path);
+    return state;
   }
 
   #setTime(part: TimePart, doneUntil: number): void {
