@@ -123,7 +123,7 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
 
 /** What a request waits for: many clients give up after a minute. */
 const PURGE_REQUEST_MS = 20_000;
-/** Beside a step of 4 ms: the purge takes a fifth of the writer's time at most. */
+/** Beside a step of 2 ms: the purge takes a small part of the writer's time at most. */
 const PURGE_PAUSE_MS = 16;
 
 function makeRetention({ home, retentionMs, retentionRows }: Config, { committer }: Engine, reads: Reads, log: Log): Retention {

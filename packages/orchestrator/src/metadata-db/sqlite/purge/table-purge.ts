@@ -8,7 +8,7 @@ export interface TablePurge {
 /** Rows that one step looks at. */
 export const STEP_ROWS = 500;
 /** The commit of a step carries ingests and results as well: none of them waits longer for it. */
-const STEP_MS = 4;
+const STEP_MS = 2;
 /** Ids grow with time; a server's clock may have been set back between two commits. */
 const CLOCK_SLACK_MS = 60_000;
 
