@@ -25,8 +25,8 @@ interface Given {
 
 /** For the import of its file. The triggerer's own limit would leave the process behind. */
 const OPEN_TIMEOUT_MS = 30_000;
-/** How long a process that has nothing left to store may take to end. */
-const END_MS = 1_000;
+/** How long a process that has nothing left to store may take to end: at least, and where its code ignores its signal, at most. */
+const END_MS = { min: 1_000, max: 5_000 };
 
 /** The events of a trigger that runs in a host. The host goes on when what it gave is stored: at most that is in memory here. */
 export class HostStream implements TriggerStream {
@@ -120,7 +120,7 @@ export class HostStream implements TriggerStream {
     const end = clock.monotonic() + deadlineMs;
     this.#wake();
     await this.#untilSettled(deadlineMs);
-    await this.#process.close(Math.max(END_MS, end - clock.monotonic()));
+    await this.#process.close(Math.min(END_MS.max, Math.max(END_MS.min, end - clock.monotonic())));
   }
 
   #untilSettled(deadlineMs: number): Promise<void> {
