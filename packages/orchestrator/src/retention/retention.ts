@@ -2,7 +2,14 @@ import { CancellableWait } from "../domain/cancellable-wait.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Committer } from "../domain/committer.ts";
 import type { Log } from "../domain/log.ts";
-import { type PurgeCursor, PURGED_TABLES, type PurgedTable, type PurgeReport, type PurgeRequest, type RetentionReads } from "../domain/retention.ts";
+import {
+  type PurgeCursor,
+  PURGED_TABLES,
+  type PurgedTable,
+  type PurgeReport,
+  type PurgeRequest,
+  type RetentionReads,
+} from "../domain/retention.ts";
 import type { Service } from "../domain/service.ts";
 import { deleteUnusedBundles } from "./unused-bundles.ts";
 

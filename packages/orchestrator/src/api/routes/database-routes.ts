@@ -11,7 +11,10 @@ const PurgeBody = Type.Object(
   },
   { additionalProperties: false },
 );
-const Counts = Object.fromEntries(PURGED_TABLES.map((table) => [table, Type.Integer()])) as Record<PurgedTable, ReturnType<typeof Type.Integer>>;
+const Counts = Object.fromEntries(PURGED_TABLES.map((table) => [table, Type.Integer()])) as Record<
+  PurgedTable,
+  ReturnType<typeof Type.Integer>
+>;
 const Purge = Type.Object({
   dry_run: Type.Boolean(),
   rows: Type.Object(Counts),

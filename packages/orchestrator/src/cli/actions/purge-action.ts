@@ -27,14 +27,17 @@ export async function purgeDatabase(context: CommandContext, options: PurgeOptio
   const olderThanMs = readAge(options.olderThan);
   const isDryRun = options.dryRun === true;
   const client = findServer(context, options);
-  const { rows, bundles } = client === null ? await purgeFile(context, options, olderThanMs) : await purgeThrough(client, olderThanMs, isDryRun);
+  const { rows, bundles } =
+    client === null ? await purgeFile(context, options, olderThanMs) : await purgeThrough(client, olderThanMs, isDryRun);
   const lines = [...PURGED_TABLES.map((table) => ({ name: table as string, count: rows[table] })), { name: "bundle file", count: bundles }];
   const columns = [
     { title: isDryRun ? "WOULD GO" : "GONE", cell: ({ count }: (typeof lines)[number]) => String(count) },
     { title: "OF", cell: ({ name }: (typeof lines)[number]) => name },
   ];
   const shown = lines.filter(({ count }) => count > 0);
-  print(options.output, { dry_run: isDryRun, rows, bundles }, () => formatTable(shown, columns, `nothing is older than ${options.olderThan}`));
+  print(options.output, { dry_run: isDryRun, rows, bundles }, () =>
+    formatTable(shown, columns, `nothing is older than ${options.olderThan}`),
+  );
 }
 
 /** @throws {MillraceError} USAGE */
@@ -60,7 +63,10 @@ async function purgeThrough(client: ApiClient, olderThanMs: number, isDryRun: bo
   let bundles = 0;
   let isDone = false;
   while (!isDone) {
-    const answer = await client.post<PurgeBody>("/database/purge", { older_than_seconds: Math.floor(olderThanMs / 1_000), dry_run: isDryRun });
+    const answer = await client.post<PurgeBody>("/database/purge", {
+      older_than_seconds: Math.floor(olderThanMs / 1_000),
+      dry_run: isDryRun,
+    });
     for (const table of PURGED_TABLES) rows[table] += answer.rows[table];
     bundles += answer.bundles;
     isDone = answer.is_done;
@@ -68,7 +74,11 @@ async function purgeThrough(client: ApiClient, olderThanMs: number, isDryRun: bo
   return { rows, bundles };
 }
 
-async function purgeFile({ env }: CommandContext, { db, dryRun }: PurgeOptions, olderThanMs: number): Promise<Pick<PurgeBody, "rows" | "bundles">> {
+async function purgeFile(
+  { env }: CommandContext,
+  { db, dryRun }: PurgeOptions,
+  olderThanMs: number,
+): Promise<Pick<PurgeBody, "rows" | "bundles">> {
   const { purgeDatabaseFile } = await import("../database/purge-database-file.ts");
   const { counts, bundles } = await purgeDatabaseFile(loadConfig(env, { db }), { olderThanMs, isDryRun: dryRun === true });
   return { rows: counts, bundles };

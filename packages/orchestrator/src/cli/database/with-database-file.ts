@@ -7,7 +7,10 @@ import { assertDatabaseFile, openDatabase } from "../../metadata-db/sqlite/open-
 
 /** For commands on the file itself: under the lock that a server would hold. @throws {MillraceError} DB_LOCKED, DB_UNREADABLE, DB_NEWER */
 export async function withDatabaseFile<Value>({ dbFile }: Pick<Config, "dbFile">, act: (db: Database) => Promise<Value>): Promise<Value> {
-  if (!existsSync(dbFile)) throw new MillraceError("DB_UNREADABLE", `there is no database file '${dbFile}'`, { hint: "name it: --db sqlite:FILE, MILLRACE_DB_URL or MILLRACE_HOME" });
+  if (!existsSync(dbFile))
+    throw new MillraceError("DB_UNREADABLE", `there is no database file '${dbFile}'`, {
+      hint: "name it: --db sqlite:FILE, MILLRACE_DB_URL or MILLRACE_HOME",
+    });
   assertDatabaseFile(dbFile);
   const lock = lockDatabase(dbFile);
   try {

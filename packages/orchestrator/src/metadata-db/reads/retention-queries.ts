@@ -16,7 +16,12 @@ export class RetentionQueries implements RetentionReads {
       .select(({ fn }) => fn.countAll<number>().as("total"))
       .executeTakeFirstOrThrow();
     if (total <= keep) return null;
-    const newest = this.#db.selectFrom(table).select("created_at").orderBy("id").offset(total - keep - 1).limit(1);
+    const newest = this.#db
+      .selectFrom(table)
+      .select("created_at")
+      .orderBy("id")
+      .offset(total - keep - 1)
+      .limit(1);
     return (await newest.executeTakeFirst())?.created_at ?? null;
   }
 

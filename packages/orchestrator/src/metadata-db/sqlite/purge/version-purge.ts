@@ -19,7 +19,9 @@ export class VersionPurge implements TablePurge {
   constructor(db: Database) {
     this.#select = db.prepare("SELECT id, created_at AS at, dag, retired_at FROM dag_version WHERE id > ? ORDER BY id LIMIT ?");
     this.#oldestEvent = db.prepare("SELECT created_at FROM asset_event ORDER BY id LIMIT 1").pluck();
-    this.#firstRunSince = db.prepare("SELECT id FROM dag_run INDEXED BY dag_run_by_dag WHERE dag = ? AND created_at >= ? ORDER BY id LIMIT 1").pluck();
+    this.#firstRunSince = db
+      .prepare("SELECT id FROM dag_run INDEXED BY dag_run_by_dag WHERE dag = ? AND created_at >= ? ORDER BY id LIMIT 1")
+      .pluck();
     this.#hasRun = db.prepare("SELECT 1 FROM dag_run INDEXED BY dag_run_by_dag WHERE dag = ? AND id < ? AND version_id = ? LIMIT 1");
     this.#isCurrent = db.prepare("SELECT 1 FROM dag WHERE id = ? AND version_id = ?");
     this.#delete = db.prepare("DELETE FROM dag_version WHERE id = ?");
