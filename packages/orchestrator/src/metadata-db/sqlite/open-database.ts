@@ -89,6 +89,11 @@ function readMigrations(): readonly Migration[] {
     .map((name) => ({ number: Number.parseInt(name, 10), name: basename(name, ".sql"), sql: readFileSync(MIGRATIONS + name, "utf8") }));
 }
 
+/** The number of the newest migration. */
+export function newestSchemaVersion(): number {
+  return readMigrations().at(-1)!.number;
+}
+
 function migrate(db: Database.Database, file: string): void {
   const migrations = readMigrations();
   const newest = migrations.at(-1)!.number;
