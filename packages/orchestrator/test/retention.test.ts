@@ -6,7 +6,9 @@ import { test, type TestContext } from "node:test";
 import { eventually } from "@millrace/test-services";
 import type { Database } from "better-sqlite3";
 import { systemClock } from "../src/domain/clock.ts";
+import type { PurgeCursor } from "../src/domain/retention.ts";
 import { openSqliteReader } from "../src/metadata-db/sqlite/reader/open-sqlite-reader.ts";
+import { PurgeWriter } from "../src/metadata-db/sqlite/purge/purge-writer.ts";
 import { Retention } from "../src/retention/retention.ts";
 import { startApi } from "./api-harness.ts";
 import { type EngineHarness, startEngine } from "./engine-harness.ts";
@@ -139,6 +141,23 @@ test("above the number of rows that are kept, the oldest go, however young; ids 
   await retention.tick();
   assert.equal(count(db, "asset_event"), 2, "one, and that of the active run");
   assert.ok((await emit(harness, "b", 1)) > newest);
+});
+
+test("a step takes some hundred rows at most, and the steps together all of them", async (t) => {
+  const api = await startApi(t);
+  const insert = api.db.prepare("INSERT INTO dead_letter (id, reason_code, reason, created_at) VALUES (?, 'SCHEMA', '', 1)");
+  api.db.transaction(() => {
+    for (let n = 0; n < 2_100; n += 1) insert.run(n);
+  })();
+  const writer = new PurgeWriter(api.db);
+  const taken: number[] = [];
+  for (let after: PurgeCursor | null = -1; after !== null;) {
+    const { purged, next } = writer.step({ table: "dead_letter", before: 1_000, after, isDryRun: false });
+    taken.push(purged);
+    after = next;
+  }
+  assert.ok(taken.length >= 5 && taken.every((purged) => purged <= 500), String(taken));
+  assert.equal(count(api.db, "dead_letter"), 1, "the young one");
 });
 
 test("versions that no run and no event remembers go, with their bundles; the last of each DAG stays", async (t) => {

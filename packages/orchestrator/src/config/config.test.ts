@@ -37,6 +37,15 @@ for (const [name, env, message] of bad) {
   test(`a bad ${name} is refused by the option's name`, () => assert.throws(() => loadConfig(env), { code: "CONFIG_INVALID", message }));
 }
 
+test("what is kept is bounded unless told otherwise", () => {
+  const { retentionMs, retentionRows } = loadConfig({});
+  assert.deepEqual([retentionMs, retentionRows], [30 * 86_400_000, 10_000_000]);
+  assert.equal(loadConfig({ MILLRACE_RETENTION: "off" }).retentionMs, Number.POSITIVE_INFINITY);
+  assert.equal(loadConfig({ MILLRACE_RETENTION: "off" }, { retention: "12h" }).retentionMs, 43_200_000);
+  const message = /--retention \(MILLRACE_RETENTION\): expected a duration like 12h, 30d, or off, got 'never'/;
+  assert.throws(() => loadConfig({ MILLRACE_RETENTION: "never" }), { code: "CONFIG_INVALID", message });
+});
+
 test("database addresses", () => {
   assert.equal(loadConfig({ MILLRACE_DB_URL: "sqlite:x/y.db" }).dbFile, resolve("x/y.db"));
   assert.equal(loadConfig({}, { db: "sqlite:///tmp/y.db" }).dbFile, "/tmp/y.db");
