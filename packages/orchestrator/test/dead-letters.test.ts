@@ -25,7 +25,8 @@ async function startWithLetters(t: TestContext, messages: readonly string[]) {
   const sqs = await sharedFauxqs();
   const queue = await sqs.createQueue();
   const project = makeProject(t, { "d.ts": dagFile(queue, "z.number()") });
-  const server = await project.start({ environment: { MILLRACE_CONN_AWS_DEFAULT: JSON.stringify(sqs.connection()) } });
+  const environment = { MILLRACE_CONN_AWS_DEFAULT: JSON.stringify(sqs.connection()) };
+  const server = await project.start({ environment });
   await sqs.send(queue, messages);
   const db = new Database(`${project.home}/millrace.db`, { readonly: true });
   t.after(() => void db.close());
@@ -43,7 +44,7 @@ async function startWithLetters(t: TestContext, messages: readonly string[]) {
     assert.equal(code, 0, err);
     return out;
   };
-  return { server, db, queue, count, redefine, millrace };
+  return { server, project, environment, db, count, redefine, millrace };
 }
 
 test("after a fix, dead letters become their events and runs once, however often they are replayed at the same time", async (t) => {
@@ -99,6 +100,32 @@ test("a replay unwraps, filters and projects as the watcher does now; a filter t
   assert.match(answer.dead_letters.find(({ outcome }: any) => outcome === "kept").reason, /where failed: .*kind/);
   assert.deepEqual(JSON.parse(String(db.prepare("SELECT payload FROM asset_event").pluck().get())), { sensor: "hot", celsius: 1 });
   assert.equal(count("dead_letter"), 1);
+});
+
+test("a server killed in the middle of a replay: the rest is replayed later, and each letter became one event and one run", async (t) => {
+  const { server, project, redefine, environment } = await startWithLetters(t, [HOT[0]!]);
+  await redefine("z.number().or(z.string())");
+  await server.stop();
+  const db = new Database(`${project.home}/millrace.db`);
+  t.after(() => void db.close());
+  db.exec(`WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 4999)
+    INSERT INTO dead_letter SELECT id * 2 + n, asset_id, trigger_id, source_id, partition, message_offset, message_id || n, value, message_key, headers, reason_code,
+      reason, created_at FROM c, (SELECT * FROM dead_letter)`);
+  const count = (table: string, where = "1"): number => db.prepare(`SELECT count(*) FROM ${table} WHERE ${where}`).pluck().get() as number;
+  const again = await project.start({ environment });
+  const cut = project.run(["dead-letters", "replay", "--all"]);
+  await eventually(() => assert.ok(count("asset_event") > 200));
+  await again.kill();
+  assert.equal((await cut).code, 1);
+  const done = count("asset_event");
+  assert.ok(done < 5_000, `killed in the middle, at ${done}`);
+  assert.equal(count("dead_letter"), 5_000 - done);
+  await project.start({ environment });
+  const { out, err } = await project.run(["dead-letters", "replay", "--all"]);
+  assert.match(out, new RegExp(`^replayed ${5_000 - done} dead letters`), err);
+  await eventually(() => assert.equal(count("dag_run", "state = 10"), 5_000));
+  assert.deepEqual([count("dead_letter"), count("asset_event"), count("dag_run")], [0, 5_000, 5_000]);
+  assert.equal(db.prepare("SELECT count(DISTINCT message_id) FROM asset_event").pluck().get(), 5_000);
 });
 
 test("over REST, a selection is one of three, ids must exist, and viewers may not", async (t) => {
