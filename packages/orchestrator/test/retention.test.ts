@@ -1,6 +1,8 @@
 // Retention: what is old goes, with all that is its own; what is active, or waited for, stays and goes on.
 import { strict as assert } from "node:assert";
-import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { existsSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { eventually } from "@millrace/test-services";
@@ -58,7 +60,8 @@ async function emit({ engine }: EngineHarness, name: string, payload: unknown): 
 }
 
 async function startWithHistory(t: TestContext) {
-  const gate = `/tmp/millrace-gate-${process.pid}-${Date.now()}`;
+  const gate = join(tmpdir(), `millrace-gate-${randomUUID()}`);
+  t.after(() => rmSync(gate, { force: true }));
   const environment = {
     MILLRACE_CONN_AWS_DEFAULT: JSON.stringify({ conn_type: "aws", login: "x", password: "x", extra: { region_name: "eu-west-1" } }),
   };
