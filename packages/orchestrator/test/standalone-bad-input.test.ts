@@ -1,6 +1,6 @@
 // What goes wrong for a newcomer: one clear message each, that says what to do, and everything else goes on.
 import { strict as assert } from "node:assert";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -158,6 +158,19 @@ test("DAG files with a syntax error and an endless loop are import errors; the o
   await eventually(async () => assert.match((await project.run(["dags", "list"])).out, /^mended +active/m));
   assert.equal(server.err.match(/endless\.ts: IMPORT_RUNNING/g)?.length, 1, "an error is told once");
   assert.doesNotMatch(server.err, STACK);
+});
+
+const NO_SETPRIV = existsSync("/usr/bin/setpriv") ? false : "only setpriv ends a child with a parent that was killed";
+
+test("a server that is killed leaves no DAG file in an endless loop behind", { skip: NO_SETPRIV }, async (t) => {
+  const server = await makeProject(t, { "endless.ts": "for (;;);\n" }).start();
+  const parent = server.child.pid!;
+  const childrenOf = (pid: number): string[] => readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
+  const commandOf = (pid: string): string => (existsSync(`/proc/${pid}`) ? readFileSync(`/proc/${pid}/cmdline`, "utf8") : "");
+  const looping = childrenOf(parent).filter((pid) => commandOf(pid).includes("evaluate-child"));
+  assert.equal(looping.length, 1);
+  await server.kill();
+  await eventually(() => assert.ok(!commandOf(looping[0]!).includes("evaluate-child")));
 });
 
 const onQueue = (id: string, trigger: string, schema = "undefined"): string => `
