@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { eventually, skipOutsideCi, skipWithout, startKafka } from "@millrace/test-services";
+import { eventually, skipWithout, startKafka } from "@millrace/test-services";
 import { markdownBlocks } from "../markdown-blocks.ts";
 import { makeModel } from "./onnx/make-model.ts";
 import { packPackages } from "./pack-packages.ts";
@@ -32,9 +32,7 @@ test("the model beside the script that makes it is what it makes", () => {
   assert.deepEqual(readFileSync(join(import.meta.dirname, "onnx/double.onnx")), Buffer.from(makeModel()));
 });
 
-const SKIP = skipWithout("npm-registry") || skipOutsideCi("it fetches 300 MB from npm's registry and takes a minute");
-
-test("a project of one's own, from the tarballs", { skip: SKIP }, async (t) => {
+test("a project of one's own, from the tarballs", { skip: skipWithout("npm-registry") }, async (t) => {
   const folder = makeFolder(t);
   const shell = new UserShell(folder, { MILLRACE_PORT: "0" });
   const packages = join(folder, "packages");

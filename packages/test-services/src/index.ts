@@ -8,4 +8,4 @@ export { startMoto } from "./moto-server.ts";
 export { startPostgres } from "./postgres-server.ts";
 export { testProviderConformance } from "./provider-conformance.testsuite.ts";
 export { startSecureKafka, type SecureKafka } from "./secure-kafka-server.ts";
-export { skipOutsideCi, skipWithout } from "./skip-without.ts";
+export { skipWithout } from "./skip-without.ts";

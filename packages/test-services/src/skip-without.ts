@@ -15,8 +15,3 @@ export function skipWithout(service: keyof typeof MISSING | "moto"): string | fa
   if (process.env["CI"]) return false;
   return MISSING[service]() ?? false;
 }
-
-/** For tests that take a minute, or fetch much: CI runs them, and so does who sets CI. */
-export function skipOutsideCi(why: string): string | false {
-  return process.env["CI"] ? false : `${why}: CI=1 runs it`;
-}
