@@ -2,22 +2,16 @@ import { Socket } from "node:net";
 import { workerData } from "node:worker_threads";
 import { encodeFrame } from "../domain/frame-codec.ts";
 import type { HostHeartbeat } from "../domain/trigger-host-frames.ts";
+import { TurnWatch } from "./loop-turns.ts";
 
 const INTERVAL_MS = 250;
 
 const { fd, group, turns } = workerData as { readonly fd: number; readonly group: number; readonly turns: SharedArrayBuffer };
-const view = new Int32Array(turns);
+const watch = new TurnWatch(turns);
 const pipe = new Socket({ fd });
 
-let lastTurns = 0;
-let lastTurnAt = performance.now();
-
 function beat(): void {
-  const now = performance.now();
-  const current = Atomics.load(view, 0);
-  if (current !== lastTurns) lastTurnAt = now;
-  lastTurns = current;
-  const heartbeat: HostHeartbeat = { rssBytes: process.memoryUsage.rss(), blockedMs: Math.round(now - lastTurnAt) };
+  const heartbeat: HostHeartbeat = { rssBytes: process.memoryUsage.rss(), blockedMs: watch.look().blockedMs };
   pipe.write(encodeFrame(heartbeat));
 }
 

@@ -4,11 +4,11 @@ import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { FrameChannel } from "../domain/frame-channel.ts";
 import type { HostFrame, HostServerFrame } from "../domain/trigger-host-frames.ts";
+import { countTurns } from "./loop-turns.ts";
 import { TriggerRun } from "./trigger-run.ts";
 
 const FRAMES_FD = 3;
 const HEARTBEAT_FD = 4;
-const TURN_MS = 100;
 
 /** This process and what it started: it leads a group of its own, where there are groups. */
 const group = process.platform === "win32" ? process.pid : -process.pid;
@@ -23,10 +23,7 @@ function end(exitCode: number): void {
 
 const run = new TriggerRun({ send: (frame, tail) => channel.send(frame, tail), end });
 
-const turns = new SharedArrayBuffer(4);
-const view = new Int32Array(turns);
-setInterval(() => Atomics.add(view, 0, 1), TURN_MS);
-const workerData = { fd: HEARTBEAT_FD, group, turns };
+const workerData = { fd: HEARTBEAT_FD, group, turns: countTurns() };
 const thread = new Worker(new URL(`./trigger-heartbeat-thread${extname(import.meta.filename)}`, import.meta.url), { workerData });
 thread.unref();
 
