@@ -1,6 +1,6 @@
 import { type Static, Type } from "typebox";
 import type { TriggerHealth } from "../../domain/health.ts";
-import type { IngestCountRead, WatcherRead } from "../../domain/reads.ts";
+import type { IngestCountRead, WatcherRead } from "../../domain/watcher-reads.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
 import { toInstant, toNullableInstant } from "../resources/instant.ts";
 import { AnyObject, Instant, nullable, NullableInstant, NullableInteger, NullableText } from "../resources/nullable.ts";

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Config } from "../../config/config.ts";
-import type { WatcherRead } from "../../domain/reads.ts";
+import type { WatcherRead } from "../../domain/watcher-reads.ts";
 import { formatCount } from "../output/format-value.ts";
 import { formatFields } from "../output/print.ts";
 import type { Standalone } from "./start-standalone.ts";

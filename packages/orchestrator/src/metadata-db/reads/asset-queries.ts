@@ -1,15 +1,6 @@
 import { type Kysely, sql } from "kysely";
-import type {
-  AssetFilter,
-  AssetRead,
-  AssetReads,
-  AssetTaskUse,
-  AssetUse,
-  DagRead,
-  Page,
-  PageRequest,
-  WatcherRead,
-} from "../../domain/reads.ts";
+import type { AssetFilter, AssetRead, AssetReads, AssetTaskUse, AssetUse, DagRead, Page, PageRequest } from "../../domain/reads.ts";
+import type { WatcherRead } from "../../domain/watcher-reads.ts";
 import { assetsOf } from "../../domain/pattern-parts.ts";
 import type { AssetTable, Database } from "../../domain/tables.ts";
 import type { DagQueries } from "./dag-queries.ts";

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import type { EnvelopeName } from "../../domain/dag-snapshot.ts";
-import type { IngestCountRead, IngestCountReason, WatcherRead, WatcherReads } from "../../domain/reads.ts";
+import type { IngestCountRead, IngestCountReason, WatcherRead, WatcherReads } from "../../domain/watcher-reads.ts";
 import type { Database } from "../../domain/tables.ts";
 import { decodeJson, decodeObject } from "../stored-json.ts";
 

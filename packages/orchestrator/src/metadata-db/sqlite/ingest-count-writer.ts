@@ -1,5 +1,5 @@
 import type { Database, Statement } from "better-sqlite3";
-import type { IngestCountReason } from "../../domain/reads.ts";
+import type { IngestCountReason } from "../../domain/watcher-reads.ts";
 
 const MINUTE_MS = 60_000;
 const MAX_SAMPLES = 20;
