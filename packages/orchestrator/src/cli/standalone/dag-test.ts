@@ -89,7 +89,7 @@ export class DagTest {
     const catalog = await discoverProviders([file], log);
     this.#loader = new DagLoader({ folders: [file], home, catalog, environment, clock, log, onPass: async () => undefined });
     const pass = await this.#loader.loadOne(file);
-    this.#definitions.apply(withoutRetryDelays(pass), clock.now());
+    await this.#definitions.apply(withoutRetryDelays(pass), clock.now());
     await starting;
     return pass;
   }

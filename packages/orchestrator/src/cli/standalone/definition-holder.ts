@@ -9,6 +9,7 @@ export class DefinitionHolder {
   readonly #onChange: (definitions: Definitions) => void;
   readonly #versions = new Map<number, DagVersion>();
   #current: Definitions = NO_DEFINITIONS;
+  #last: Promise<void> = Promise.resolve();
 
   constructor(store: DefinitionStore, onChange: (definitions: Definitions) => void) {
     this.#store = store;
@@ -19,14 +20,42 @@ export class DefinitionHolder {
     return this.#current;
   }
 
-  apply(pass: LoadPass, now: number): void {
-    this.#store.apply(pass, now);
-    this.#read();
+  /** In force here when it resolves. */
+  async apply(pass: LoadPass, now: number): Promise<void> {
+    return this.#inOrder(async () => {
+      this.#store.apply(pass, now);
+      this.#read();
+    });
   }
 
-  setPaused(dag: number, isPaused: boolean): void {
-    this.#store.setPaused(dag, isPaused);
-    this.#read();
+  async setPaused(dag: number, isPaused: boolean): Promise<void> {
+    return this.#inOrder(async () => {
+      this.#store.setPaused(dag, isPaused);
+      this.#read();
+    });
+  }
+
+  /** Reads again what another process may have changed. */
+  async refresh(): Promise<void> {
+    return this.#inOrder(async () => this.#read());
+  }
+
+  /** A version in memory: all that were in force since the start, and those that were asked for. */
+  knownVersion(id: number): DagVersion | undefined {
+    return this.#versions.get(id);
+  }
+
+  /** Also versions that are no longer in force: runs stay on theirs. @throws {Error} for an id that was never stored */
+  async findVersion(id: number): Promise<DagVersion> {
+    return this.findVersionNow(id);
+  }
+
+  findVersionNow(id: number): DagVersion {
+    const known = this.#versions.get(id);
+    if (known !== undefined) return known;
+    const version = this.#store.readVersion(id);
+    this.#versions.set(id, version);
+    return version;
   }
 
   #read(): void {
@@ -35,13 +64,11 @@ export class DefinitionHolder {
     this.#onChange(this.#current);
   }
 
-  /** Also versions that are no longer in force: runs stay on theirs. */
-  findVersion(id: number): DagVersion {
-    const known = this.#versions.get(id);
-    if (known !== undefined) return known;
-    const version = this.#store.readVersion(id);
-    this.#versions.set(id, version);
-    return version;
+  /** One after another: what was read last is what is in force. */
+  async #inOrder(act: () => Promise<void>): Promise<void> {
+    const next = this.#last.then(act);
+    this.#last = next.catch(() => undefined);
+    return next;
   }
 }
 

@@ -130,7 +130,7 @@ export class Engine implements EngineControl {
 
   async pauseDag(dagId: string): Promise<DagPause> {
     const dag = this.#findDag(dagId);
-    if (!dag.isPaused) this.definitions.setPaused(dag.id, true);
+    if (!dag.isPaused) await this.definitions.setPaused(dag.id, true);
     return { dagId, isPaused: true, pendingEvents: this.scheduler.inbox.pendingOf(dag.id) };
   }
 
@@ -138,7 +138,7 @@ export class Engine implements EngineControl {
     const dag = this.#findDag(dagId);
     if (drop && dag.isPaused) await this.scheduler.inbox.drop(dag, "given up when the DAG was unpaused");
     const pendingEvents = this.scheduler.inbox.pendingOf(dag.id);
-    if (dag.isPaused) this.definitions.setPaused(dag.id, false);
+    if (dag.isPaused) await this.definitions.setPaused(dag.id, false);
     return { dagId, isPaused: false, pendingEvents };
   }
 
@@ -210,7 +210,7 @@ export class Engine implements EngineControl {
       ...(importPatienceMs !== undefined && { patienceMs: importPatienceMs }),
       log: log.child({ part: "dag-loader" }),
       onPass: async (pass) => {
-        this.definitions.apply(pass, clock.now());
+        await this.definitions.apply(pass, clock.now());
         this.#lastPass = pass;
         passLog.write(pass);
       },

@@ -50,7 +50,7 @@ export function makeScheduler(parts: SchedulerParts, { ownerId, committer, defin
     store: new SqliteRunStore(db),
     inboxStore: new SqliteInboxStore(db),
     definitions: () => definitions.current,
-    findVersion: (id) => definitions.findVersion(id),
+    findVersion: (id) => definitions.findVersionNow(id),
     bundlesFolder: join(config.home, "bundles"),
     ownerId,
     backlogLimit: config.backlogLimit,
