@@ -203,7 +203,7 @@ test("identities of messages stay for 15 days, the audit log for a year, tokens 
   for (const days of [400, 300]) api.db.prepare("INSERT INTO audit_log (at, action, subject) VALUES (?, 'x', 'x')").run(ago(days));
   for (const days of [-1, 1]) api.db.prepare("INSERT INTO api_token VALUES (?, 'admin', 0, ?)").run(Buffer.from(String(days)), ago(days));
   for (let n = 0; n < 1_100; n += 1)
-    api.db.prepare("INSERT INTO ingest_count VALUES (1, ?, 'duplicate', 1, '[]')").run(Math.floor(ago(10) / 60_000) - n);
+    api.db.prepare("INSERT INTO ingest_count VALUES (1, ?, 'duplicate', 1, 1, '[]')").run(Math.floor(ago(10) / 60_000) - n);
   api.db.prepare("UPDATE dead_letter SET created_at = ?").run(ago(8));
   const answer = await api.post("/api/v2/database/purge", { older_than_seconds: 7 * 86_400 });
   assert.equal(answer.status, 200, answer.text);

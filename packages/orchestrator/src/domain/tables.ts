@@ -17,6 +17,8 @@ export interface ProcessTable {
   host: string;
   pid: number;
   heartbeat: number;
+  address: string | null;
+  load: number;
   started_at: number;
 }
 
@@ -179,10 +181,17 @@ export interface ShardTable {
   epoch: number;
 }
 
+export interface TriggerLeaseTable {
+  trigger_id: number;
+  owner_id: number | null;
+  epoch: number;
+}
+
 export interface IngestCountTable {
   trigger_id: number;
   minute: number;
   reason: string;
+  process_id: number;
   n: number;
   samples: string;
 }
@@ -212,6 +221,7 @@ export interface DagRunTable {
   event_id: number | null;
   trigger_id: number | null;
   owner_id: number;
+  is_adopted: number;
   logical_date: number | null;
   part: string;
   params: Uint8Array | null;
@@ -282,6 +292,7 @@ export interface OutboxMessageTable {
   params: Uint8Array;
   options: Uint8Array;
   body: Uint8Array;
+  owner_id: number;
   state: number;
   attempts: number;
   last_error: string | null;
@@ -354,6 +365,7 @@ export interface Database {
   pattern_event: PatternEventTable;
   pattern_state: PatternStateTable;
   shard: ShardTable;
+  trigger_lease: TriggerLeaseTable;
   ingest_count: IngestCountTable;
   dead_letter: DeadLetterTable;
   dag_run: DagRunTable;

@@ -20,8 +20,8 @@ export class IngestCountWriter {
   #counts = new Map<string, Count>();
 
   constructor(db: Database) {
-    this.#upsert = db.prepare(`INSERT INTO ingest_count (trigger_id, minute, reason, n, samples) VALUES (?, ?, ?, ?, ?)
-      ON CONFLICT (trigger_id, minute, reason) DO UPDATE SET n = n + excluded.n, samples = excluded.samples`);
+    this.#upsert = db.prepare(`INSERT INTO ingest_count (trigger_id, minute, reason, process_id, n, samples) VALUES (?, ?, ?, 0, ?, ?)
+      ON CONFLICT (trigger_id, minute, reason, process_id) DO UPDATE SET n = n + excluded.n, samples = excluded.samples`);
   }
 
   /** One for each of `names`. */

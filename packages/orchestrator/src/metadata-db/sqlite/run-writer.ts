@@ -33,7 +33,7 @@ export class RunWriter {
       ON CONFLICT DO NOTHING`);
     this.#insertLog = db.prepare("INSERT INTO task_log (run_id, task_index, map_index, try, seq, chunk) VALUES (?, ?, ?, ?, ?, ?)");
     this.#insertOutbox = db.prepare(`INSERT INTO outbox_message
-      (id, run_id, task_index, map_index, kind, connection, params, options, body, state, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)`);
+      (id, run_id, task_index, map_index, kind, connection, params, options, body, owner_id, state, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?)`);
     this.#updateOutbox = db.prepare(
       "UPDATE outbox_message SET state = ?, attempts = attempts + 1, last_error = ?, sent_at = ? WHERE id = ?",
     );

@@ -106,6 +106,8 @@ CREATE TABLE dag_run (
   event_id INTEGER,
   trigger_id INTEGER,
   owner_id INTEGER NOT NULL,
+  -- Its first owner died with it.
+  is_adopted INTEGER NOT NULL DEFAULT 0,
   logical_date INTEGER,
   -- Which part of the DAG's pattern started it (domain/pattern-parts.ts); empty where it has one only.
   part TEXT NOT NULL DEFAULT '',
@@ -185,10 +187,11 @@ CREATE TABLE ingest_count (
   trigger_id INTEGER NOT NULL,
   minute INTEGER NOT NULL,
   reason TEXT NOT NULL,
+  process_id INTEGER NOT NULL,
   n INTEGER NOT NULL,
   -- JSON array: the newest, at most 20, newest last.
   samples TEXT NOT NULL,
-  PRIMARY KEY (trigger_id, minute, reason)
+  PRIMARY KEY (trigger_id, minute, reason, process_id)
 ) WITHOUT ROWID;
 
 CREATE TABLE message_seen (
@@ -211,6 +214,8 @@ CREATE TABLE outbox_message (
   params BLOB NOT NULL,
   options BLOB NOT NULL,
   body BLOB NOT NULL,
+  -- The process that publishes it.
+  owner_id INTEGER NOT NULL,
   state INTEGER NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0,
   last_error TEXT,
@@ -250,6 +255,10 @@ CREATE TABLE process (
   host TEXT NOT NULL,
   pid INTEGER NOT NULL,
   heartbeat INTEGER NOT NULL DEFAULT 0,
+  -- Where workers of other machines connect, host:port; null for nowhere.
+  address TEXT,
+  -- Runs that it was given and has not started yet.
+  load INTEGER NOT NULL DEFAULT 0,
   started_at INTEGER NOT NULL
 );
 
@@ -331,6 +340,12 @@ CREATE TABLE trigger_kind (
   bundle_hash TEXT NOT NULL,
   source_path TEXT NOT NULL
 ) WITHOUT ROWID;
+
+CREATE TABLE trigger_lease (
+  trigger_id INTEGER PRIMARY KEY,
+  owner_id INTEGER,
+  epoch INTEGER NOT NULL DEFAULT 0
+);
 
 CREATE TABLE user_account (
   name TEXT PRIMARY KEY,
