@@ -205,5 +205,5 @@ function seedTrouble(db: Database): void {
     VALUES (?, ?, ?, 1, '0', 105, ?, NULL, NULL, 'BAD_PAYLOAD', ?, ?)`);
   letter.run(SEED.deadLetter, SEED.readings, SEED.trigger, Buffer.from("not json"), "expected JSON, got 'not json'", SEEDED_AT + 4000);
   const error = ["broken.ts", "SYNTAX", "expected ')', got '}'", 3, 7, "see line 3", "", SEEDED_AT];
-  db.prepare("INSERT INTO import_error VALUES (?, ?, ?, ?, ?, ?, ?, ?)").run(...error);
+  db.prepare("INSERT INTO import_error VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)").run(...error);
 }

@@ -95,6 +95,7 @@ export interface WatcherTriggerTable {
 }
 
 export interface ImportErrorTable {
+  id: number;
   file: string;
   code: string;
   message: string;

@@ -1,9 +1,7 @@
-import { type Kysely, sql } from "kysely";
+import type { Kysely } from "kysely";
 import type { ImportErrorRead, ImportErrorReads, Page, PageRequest } from "../../domain/reads.ts";
 import type { Database, ImportErrorTable } from "../../domain/tables.ts";
 import { containsText } from "./like-pattern.ts";
-
-type Row = ImportErrorTable & { id: number };
 
 export class ImportErrorQueries implements ImportErrorReads {
   readonly #db: Kysely<Database>;
@@ -18,8 +16,7 @@ export class ImportErrorQueries implements ImportErrorReads {
     const [rows, { total }] = await Promise.all([
       matching
         .selectAll()
-        .select(sql<number>`rowid`.as("id"))
-        .orderBy(sql`rowid`, page.order === "descending" ? "desc" : "asc")
+        .orderBy("id", page.order === "descending" ? "desc" : "asc")
         .limit(page.limit)
         .offset(page.offset)
         .execute(),
@@ -29,17 +26,12 @@ export class ImportErrorQueries implements ImportErrorReads {
   }
 
   async find(id: number): Promise<ImportErrorRead | null> {
-    const row = await this.#db
-      .selectFrom("import_error")
-      .selectAll()
-      .select(sql<number>`rowid`.as("id"))
-      .where(sql<boolean>`rowid = ${id}`)
-      .executeTakeFirst();
+    const row = await this.#db.selectFrom("import_error").selectAll().where("id", "=", id).executeTakeFirst();
     return row === undefined ? null : toImportError(row);
   }
 }
 
-function toImportError(row: Row): ImportErrorRead {
+function toImportError(row: ImportErrorTable): ImportErrorRead {
   const { id, file, code, message, line, column_number: column, hint, stack, created_at: createdAt } = row;
   return { id, file, code, message, line, column, hint, stack, createdAt };
 }

@@ -1,9 +1,10 @@
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { closeSync, existsSync, mkdirSync, openSync, readSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { randomBytes } from "node:crypto";
 import Database from "better-sqlite3";
 import { MillraceError } from "../../domain/errors.ts";
+import { assertCompatible, newestOf, readMigrations } from "../migrations.ts";
 
 const MIGRATIONS = fileURLToPath(new URL("./migrations/", import.meta.url));
 
@@ -76,40 +77,30 @@ function configure(db: Database.Database): void {
   db.pragma("busy_timeout = 5000");
 }
 
-interface Migration {
-  readonly number: number;
-  readonly name: string;
-  readonly sql: string;
-}
-
-function readMigrations(): readonly Migration[] {
-  return readdirSync(MIGRATIONS)
-    .filter((name) => name.endsWith(".sql"))
-    .sort()
-    .map((name) => ({ number: Number.parseInt(name, 10), name: basename(name, ".sql"), sql: readFileSync(MIGRATIONS + name, "utf8") }));
-}
-
 /** The number of the newest migration. */
 export function newestSchemaVersion(): number {
-  return readMigrations().at(-1)!.number;
+  return newestOf(readMigrations(MIGRATIONS));
 }
 
+/** @throws {MillraceError} DB_NEWER */
 function migrate(db: Database.Database, file: string): void {
-  const migrations = readMigrations();
-  const newest = migrations.at(-1)!.number;
+  const migrations = readMigrations(MIGRATIONS);
   const current = db.pragma("user_version", { simple: true }) as number;
-  if (current > newest) {
-    throw new MillraceError(
-      "DB_NEWER",
-      `the database '${file}' has schema version ${current}, this Millrace knows versions up to ${newest}`,
-    );
-  }
+  if (current > newestOf(migrations))
+    assertCompatible({ schema: current, compatibleWith: readCompatibleWith(db) ?? current }, migrations, file);
   for (const migration of migrations.filter(({ number }) => number > current)) {
     db.transaction(() => {
       db.exec(migration.sql);
+      const put = db.prepare("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value");
+      put.run("compatible_with", String(migration.compatibleWith));
       // Names this installation to its brokers (default consumer groups).
       db.prepare("INSERT OR IGNORE INTO meta VALUES ('instance', ?), ('definitions_version', '0')").run(randomBytes(6).toString("hex"));
       db.pragma(`user_version = ${migration.number}`);
     })();
   }
+}
+
+function readCompatibleWith(db: Database.Database): number | undefined {
+  const row = db.prepare("SELECT value FROM meta WHERE key = 'compatible_with'").get() as { value: string } | undefined;
+  return row === undefined ? undefined : Number(row.value);
 }

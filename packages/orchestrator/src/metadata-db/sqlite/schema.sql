@@ -173,7 +173,8 @@ CREATE TABLE event_decision (
 ) WITHOUT ROWID;
 
 CREATE TABLE import_error (
-  file TEXT PRIMARY KEY,
+  id INTEGER PRIMARY KEY,
+  file TEXT NOT NULL UNIQUE,
   code TEXT NOT NULL,
   message TEXT NOT NULL,
   line INTEGER,

@@ -116,7 +116,8 @@ CREATE TABLE watcher_trigger (
 CREATE INDEX watcher_trigger_by_watcher ON watcher_trigger (watcher_id);
 
 CREATE TABLE import_error (
-  file TEXT PRIMARY KEY,
+  id INTEGER PRIMARY KEY,
+  file TEXT NOT NULL UNIQUE,
   code TEXT NOT NULL,
   message TEXT NOT NULL,
   line INTEGER,
@@ -218,6 +219,7 @@ CREATE TABLE shard (
   owner_id INTEGER,
   epoch INTEGER NOT NULL DEFAULT 0
 );
+INSERT INTO shard (id) WITH RECURSIVE n (id) AS (SELECT 0 UNION ALL SELECT id + 1 FROM n WHERE id < 63) SELECT id FROM n;
 
 -- Who has a trigger open that only one may have open at a time.
 CREATE TABLE trigger_lease (
