@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { TestContext } from "node:test";
 import type { Database } from "better-sqlite3";
 import { loadConfig } from "../src/config/config.ts";
+import { sqliteFileOf } from "../src/config/database-url.ts";
 import { EnvironmentConnections } from "../src/config/connections.ts";
 import { EnvironmentVariables } from "../src/config/variables.ts";
 import { discoverProviders } from "../src/cli/standalone/discover-providers.ts";
@@ -65,7 +66,7 @@ export async function startEngine(t: TestContext, options: HarnessOptions): Prom
   });
   const warnings: string[] = [];
   const log = collectingLog(warnings);
-  const db = openDatabase(config.dbFile);
+  const db = openDatabase(sqliteFileOf(config.database, "this test"));
   const waiting = new Map<number, (run: ActiveRun) => void>();
   const catalog = await discoverProviders(config.dagsFolders, log);
   const engine = new Engine({

@@ -7,7 +7,7 @@ test("defaults are those of the contract for scripts", () => {
   const config = loadConfig({});
   assert.equal(config.home, resolve(".millrace"));
   assert.deepEqual(config.dagsFolders, [resolve("dags")]);
-  assert.equal(config.dbFile, resolve(".millrace/millrace.db"));
+  assert.deepEqual(config.database, { kind: "sqlite", file: resolve(".millrace/millrace.db") });
   assert.deepEqual([config.host, config.port, config.adminPassword], ["127.0.0.1", 8080, null]);
   assert.deepEqual([config.logLevel, config.logFormat, config.drainMs, config.backlogLimit], ["info", "human", 30_000, 10_000]);
   assert.equal(config.minWorkers, 1);
@@ -19,7 +19,8 @@ test("the environment is read, and flags win over it", () => {
   const env = { MILLRACE_HOME: "/h", MILLRACE_DAGS_FOLDER: "/a:/b", MILLRACE_PORT: "9", MILLRACE_DRAIN: "2m", MILLRACE_DAG_ENV: "A, B" };
   const config = loadConfig(env, { port: "10" });
   assert.deepEqual(config.dagsFolders, ["/a", "/b"]);
-  assert.deepEqual([config.port, config.drainMs, config.dbFile], [10, 120_000, join("/h", "millrace.db")]);
+  assert.deepEqual([config.port, config.drainMs], [10, 120_000]);
+  assert.deepEqual(config.database, { kind: "sqlite", file: join("/h", "millrace.db") });
   assert.deepEqual(config.dagEnv, ["A", "B"]);
   assert.deepEqual(loadConfig(env, { dagsFolder: ["/c", "/d", "/c"] }).dagsFolders, ["/c", "/d"]);
   assert.equal(loadConfig({ MILLRACE_PORT: "" }).port, 8080);
@@ -47,10 +48,21 @@ test("what is kept is bounded unless told otherwise", () => {
 });
 
 test("database addresses", () => {
-  assert.equal(loadConfig({ MILLRACE_DB_URL: "sqlite:x/y.db" }).dbFile, resolve("x/y.db"));
-  assert.equal(loadConfig({}, { db: "sqlite:///tmp/y.db" }).dbFile, "/tmp/y.db");
+  assert.deepEqual(loadConfig({ MILLRACE_DB_URL: "sqlite:x/y.db" }).database, { kind: "sqlite", file: resolve("x/y.db") });
+  assert.deepEqual(loadConfig({}, { db: "sqlite:///tmp/y.db" }).database, { kind: "sqlite", file: "/tmp/y.db" });
+  const url = "postgres://me:s3cret@db/x";
+  assert.deepEqual(loadConfig({}, { db: url }).database, { kind: "postgres", url, poolUrl: null });
+  const socket = "postgresql://me@/x?host=/run/postgresql";
+  const pooled = loadConfig({ MILLRACE_DB_URL: socket, MILLRACE_DB_POOL_URL: url }).database;
+  assert.deepEqual(pooled, { kind: "postgres", url: socket, poolUrl: url });
   const refused = (db: string, message: RegExp) => assert.throws(() => loadConfig({}, { db }), { code: "DB_URL_UNKNOWN", message });
-  refused("postgres://me:s3cret@db/x", /^expected sqlite:FILE, got a PostgreSQL address[^@]*$/);
+  refused(
+    "postgres://me:s3cret@db",
+    /^expected an address like postgres:\/\/USER:PASSWORD@HOST:PORT\/DATABASE, got one without a database$/,
+  );
+  refused("postgres://me:s3/cret@db:a/x", /DATABASE, got one that is no URL$/);
+  const env = { MILLRACE_DB_URL: url, MILLRACE_DB_POOL_URL: "pgbouncer:6432" };
+  assert.throws(() => loadConfig(env), { code: "DB_URL_UNKNOWN", message: /^MILLRACE_DB_POOL_URL: expected an address like/ });
   refused("mysql://me:s3cret@db/x", /^[^@]*'mysql:'$/);
   refused("millrace.db", /without a scheme/);
   refused("sqlite::memory:", /keeps its events on disk/);

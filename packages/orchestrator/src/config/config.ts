@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { MillraceError } from "../domain/errors.ts";
 import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../domain/log.ts";
-import { parseDatabaseUrl } from "./database-url.ts";
+import { type DatabaseAddress, parseDatabaseUrl } from "./database-url.ts";
 import { type Option, parseDurationMs, parseInteger, parseNames, parseOneOf, parseOption, parseRetentionMs } from "./option.ts";
 import { parseSecretKey } from "./secret-key.ts";
 
@@ -12,10 +12,8 @@ export interface Config {
   readonly home: string;
   /** Absolute, at least one. */
   readonly dagsFolders: readonly string[];
-  /** `sqlite:` and the absolute file. */
-  readonly dbUrl: string;
-  /** Absolute file of the metadata DB. */
-  readonly dbFile: string;
+  /** Where the metadata DB is. */
+  readonly database: DatabaseAddress;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -76,7 +74,14 @@ export const OPTIONS = {
     allowed: `folders, separated by '${delimiter}'`,
     parse: folderList,
   },
-  db: { flag: "--db", variable: "MILLRACE_DB_URL", allowed: "an address like sqlite:FILE", parse: anyText },
+  db: { flag: "--db", variable: "MILLRACE_DB_URL", allowed: "an address like sqlite:FILE or postgres://HOST/DATABASE", parse: anyText },
+  dbPool: {
+    flag: null,
+    variable: "MILLRACE_DB_POOL_URL",
+    allowed: "an address like postgres://HOST:PORT/DATABASE",
+    isSecret: true,
+    parse: anyText,
+  },
   host: { flag: "--host", variable: "MILLRACE_HOST", allowed: "a host name or address", parse: anyText },
   port: { flag: "--port", variable: "MILLRACE_PORT", allowed: "an integer from 0 to 65535", parse: parseInteger(0, 65_535) },
   adminPassword: { flag: null, variable: "MILLRACE_ADMIN_PASSWORD", allowed: "a password of at least one character", parse: anyText },
@@ -138,13 +143,12 @@ export function loadConfig(env: Environment, flags: ConfigFlags = {}): Config {
     return text === undefined ? undefined : parseOption(option, text);
   };
   const home = readHome(env, flags);
-  const dbFile = parseDatabaseUrl(read(OPTIONS.db, flags.db) ?? `sqlite:${join(home, "millrace.db")}`);
+  const database = parseDatabaseUrl(read(OPTIONS.db, flags.db) ?? `sqlite:${join(home, "millrace.db")}`, read(OPTIONS.dbPool) ?? null);
   const dagsFolders = (flags.dagsFolder?.length ? flags.dagsFolder : read<readonly string[]>(OPTIONS.dagsFolder)) ?? ["dags"];
   return Object.freeze({
     home,
     dagsFolders: Object.freeze([...new Set(dagsFolders.map((folder) => resolve(folder)))]),
-    dbUrl: `sqlite:${dbFile}`,
-    dbFile,
+    database: Object.freeze(database),
     host: read(OPTIONS.host, flags.host) ?? "127.0.0.1",
     port: read(OPTIONS.port, flags.port) ?? 8080,
     adminPassword: read<string>(OPTIONS.adminPassword) ?? null,

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { statSync } from "node:fs";
 import type { Config } from "../../config/config.ts";
 import { loadConfig } from "../../config/config.ts";
+import { sqliteFileOf } from "../../config/database-url.ts";
 import { systemClock } from "../../domain/clock.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import { checkDatabase, type DatabaseCheck } from "../../metadata-db/sqlite/check-database.ts";
@@ -24,7 +25,7 @@ function configOf({ env }: CommandContext, { db }: DatabaseOptions): Config {
 }
 
 export async function showDatabaseVersion(context: CommandContext, options: DatabaseOptions): Promise<void> {
-  const { dbFile } = configOf(context, options);
+  const dbFile = sqliteFileOf(configOf(context, options).database, "this command");
   const db = openReadOnly(dbFile);
   const { schema, newest } = readDatabaseVersion(db);
   db.close();
@@ -43,7 +44,7 @@ export async function showDatabaseVersion(context: CommandContext, options: Data
 
 /** Also beside a running server: it looks at one state. */
 export async function checkDatabaseFile(context: CommandContext, options: DatabaseOptions): Promise<void> {
-  const { dbFile } = configOf(context, options);
+  const dbFile = sqliteFileOf(configOf(context, options).database, "this command");
   const db = openReadOnly(dbFile);
   const { schema, newest } = readDatabaseVersion(db);
   if (schema !== newest) {
@@ -66,7 +67,7 @@ export async function checkDatabaseFile(context: CommandContext, options: Databa
 }
 
 export async function migrateDatabase(context: CommandContext, options: DatabaseOptions): Promise<void> {
-  const { dbFile } = configOf(context, options);
+  const dbFile = sqliteFileOf(configOf(context, options).database, "this command");
   const before = openReadOnly(dbFile);
   const { schema, newest } = readDatabaseVersion(before);
   before.close();
@@ -82,7 +83,8 @@ export async function migrateDatabase(context: CommandContext, options: Database
 }
 
 export async function backupDatabaseFile(context: CommandContext, to: string, options: DatabaseOptions): Promise<void> {
-  const { dbFile, home } = configOf(context, options);
+  const { database, home } = configOf(context, options);
+  const dbFile = sqliteFileOf(database, "this command");
   const file = resolve(to);
   await backupDatabase(dbFile, file);
   const bytes = statSync(file).size;
@@ -96,7 +98,7 @@ export async function backupDatabaseFile(context: CommandContext, to: string, op
 
 /** @throws {MillraceError} DB_LOCKED while a server runs on it; DB_UNREADABLE, DB_NEWER for a file that is no sound backup */
 export async function restoreDatabaseFile(context: CommandContext, from: string, options: DatabaseOptions): Promise<void> {
-  const { dbFile } = configOf(context, options);
+  const dbFile = sqliteFileOf(configOf(context, options).database, "this command");
   const lock = lockDatabase(dbFile);
   try {
     const kept = restoreDatabase(resolve(from), dbFile, systemClock.now());

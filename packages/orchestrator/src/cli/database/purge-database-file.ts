@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Config } from "../../config/config.ts";
+import { sqliteFileOf } from "../../config/database-url.ts";
 import { systemClock } from "../../domain/clock.ts";
 import type { PurgeReport, PurgeRequest } from "../../domain/retention.ts";
 import { GroupCommitter } from "../../metadata-db/committer.ts";
@@ -15,10 +16,11 @@ const NO_PROCESS = 0;
 /** Where no server runs. @throws {MillraceError} DB_LOCKED, DB_UNREADABLE, DB_NEWER */
 export async function purgeDatabaseFile(config: Config, request: PurgeRequest): Promise<PurgeReport> {
   const log = createLog({ level: config.logLevel, format: config.logFormat });
-  return withDatabaseFile(config, async (db) => {
+  const file = sqliteFileOf(config.database, "a purge without a server");
+  return withDatabaseFile(file, async (db) => {
     const listener = { onRuns: () => undefined, onInbox: () => undefined, onOutbox: () => undefined };
     const committer = new GroupCommitter({ writer: new SqliteBatchWriter(db, NO_PROCESS), clock: systemClock, log, listener });
-    const reader = await openSqliteReader(config.dbFile);
+    const reader = await openSqliteReader(file);
     const { retentionMs, retentionRows } = config;
     const parts = { committer, reads: reader.reads.retention, clock: systemClock, log, bundlesFolder: join(config.home, "bundles") };
     const retention = new Retention({ ...parts, retentionMs, retentionRows, pauseMs: 0 });

@@ -10,10 +10,10 @@ const OWNER_ONLY_FILE = 0o600;
  * Checks what a start needs before it changes anything: the DAG files, a home that can be written to.
  * @throws {MillraceError} DAGS_FOLDER_MISSING, CONFIG_INVALID
  */
-export function prepareFiles({ home, dagsFolders, dbFile }: Config): void {
+export function prepareFiles({ home, dagsFolders, database }: Config): void {
   for (const folder of dagsFolders) assertReadable(folder);
   makeHome(home);
-  reserveDatabaseFile(dbFile);
+  if (database.kind === "sqlite") reserveDatabaseFile(database.file);
 }
 
 /** @throws {MillraceError} DAGS_FOLDER_MISSING */

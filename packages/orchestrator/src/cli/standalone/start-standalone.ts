@@ -4,6 +4,7 @@ import { createApi, type Api } from "../../api/create-api.ts";
 import { issueToken } from "../../api/auth/api-token.ts";
 import { ADMIN_NAME, ensureAdmin } from "../../api/auth/ensure-admin.ts";
 import type { Config } from "../../config/config.ts";
+import { sqliteFileOf } from "../../config/database-url.ts";
 import { systemClock } from "../../domain/clock.ts";
 import type { Log } from "../../domain/log.ts";
 import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
@@ -150,14 +151,15 @@ function outsideParts(access: Access, catalog: ProviderCatalog, log: Log) {
 
 /** The lock before the file, so that no two servers ever write to it. */
 async function openFiles(config: Config, cleanup: Cleanup): Promise<{ db: ReturnType<typeof openDatabase>; reads: Reads }> {
+  const file = sqliteFileOf(config.database, "`millrace standalone`");
   prepareFiles(config);
-  assertDatabaseFile(config.dbFile);
-  const lock = lockDatabase(config.dbFile);
+  assertDatabaseFile(file);
+  const lock = lockDatabase(file);
   cleanup.add(() => lock.release());
-  const db = openDatabase(config.dbFile);
+  const db = openDatabase(file);
   cleanup.add(() => void db.close());
-  protectDatabaseFile(config.dbFile);
-  const reader = await openSqliteReader(config.dbFile);
+  protectDatabaseFile(file);
+  const reader = await openSqliteReader(file);
   cleanup.add(async () => reader.close());
   return { db, reads: reader.reads };
 }
