@@ -37,6 +37,11 @@ class HeldExecutor implements Executor {
   dispatch(dispatch: TaskDispatch): void {
     this.dispatched.push(dispatch);
   }
+  cancel(): void {}
+  drain(): void {}
+  workers(): [] {
+    return [];
+  }
 
   /** The first dispatch of a task, taken out. */
   take(taskId: string): TaskDispatch {

@@ -1,3 +1,4 @@
+import type { WorkerHealth } from "./health.ts";
 import type { Service } from "./service.ts";
 import type { TaskOutcome } from "./task-outcome.ts";
 import type { DispatchFrame, TaskPlace, TryRef } from "./worker-frames.ts";
@@ -62,4 +63,9 @@ export interface Executor extends Service {
   readonly isConnected: boolean;
   hasRoom(isolation: "shared" | "process"): boolean;
   dispatch(dispatch: TaskDispatch): void;
+  /** Ends a try that nobody waits for any more, as far as its function lets it; its outcome may still be reported. */
+  cancel(ref: TryRef): void;
+  /** From now on takes nothing; what has begun nowhere is given back as lost. */
+  drain(): void;
+  workers(): readonly WorkerHealth[];
 }

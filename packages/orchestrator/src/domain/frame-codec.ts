@@ -2,7 +2,7 @@
 
 const PREFIX_BYTES = 8;
 /** A frame above this is a broken or hostile peer: a dispatch brings the results of all that its task needs. */
-const MAX_FRAME_BYTES = 1024 * 1024 * 1024;
+export const MAX_FRAME_BYTES = 1024 * 1024 * 1024;
 
 export interface Frame<Header> {
   readonly header: Header;
@@ -30,6 +30,12 @@ export class FrameDecoder<Header> {
   #waitingBytes = 0;
   /** Below it no frame can be complete: a large one is put together once, not at every chunk. */
   #neededBytes = PREFIX_BYTES;
+  /** A frame that announces more is an error, before any of it is kept. */
+  maxFrameBytes: number;
+
+  constructor(maxFrameBytes: number = MAX_FRAME_BYTES) {
+    this.maxFrameBytes = maxFrameBytes;
+  }
 
   /**
    * Takes the next bytes of the stream and gives the frames they complete. Tails may share memory with `chunk`.
@@ -46,8 +52,8 @@ export class FrameDecoder<Header> {
     while (bytes.byteLength - offset >= PREFIX_BYTES) {
       const end = offset + 4 + bytes.readUInt32LE(offset);
       const headerEnd = offset + PREFIX_BYTES + bytes.readUInt32LE(offset + 4);
-      if (end - offset > MAX_FRAME_BYTES || headerEnd > end)
-        throw new Error(`frame of ${end - offset} bytes, expected at most ${MAX_FRAME_BYTES}`);
+      if (end - offset > this.maxFrameBytes || headerEnd > end)
+        throw new Error(`frame of ${end - offset} bytes, expected at most ${this.maxFrameBytes}`);
       if (bytes.byteLength < end) {
         this.#neededBytes = end - offset;
         break;

@@ -10,3 +10,21 @@ export interface TriggerHealth {
   /** Of them, those that their source gave no identity: taken at least once. */
   readonly withoutIdentity: number;
 }
+
+/** A worker, as the scheduler that gives it work sees it. */
+export interface WorkerHealth {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly state: "starting" | "connected" | "blocked" | "draining" | "disconnected" | "refused";
+  /** It has been in this state, UTC ms. */
+  readonly since: number;
+  /** Tries that it runs side by side. */
+  readonly slots: number;
+  /** Of this scheduler. */
+  readonly running: number;
+  readonly lastHeartbeatAt: number | null;
+  /** Why it gets no work, or not all of it; null where it does. */
+  readonly reason: string | null;
+}

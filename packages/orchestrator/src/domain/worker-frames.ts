@@ -3,7 +3,22 @@
  * tail (bytes)`, where total counts what follows it. Parts of the tail are cut by the lengths in the header.
  */
 
-export const WORKER_PROTOCOL = 1;
+/** Counts up when frames change. 2: a worker on another machine is told of further schedulers. */
+export const WORKER_PROTOCOL = 2;
+/** So many versions apart, two sides still work together: an upgrade goes one side after the other. */
+const MAX_PROTOCOL_DISTANCE = 1;
+
+/** The protocol that both sides speak; null where they are too far apart. */
+export function commonProtocol(own: number, other: number): number | null {
+  return Math.abs(own - other) <= MAX_PROTOCOL_DISTANCE ? Math.min(own, other) : null;
+}
+
+/** Why two sides do not work together, and what to do. */
+export function describeProtocolGap(scheduler: number, worker: number): string {
+  const [oldest, newest] = [Math.max(1, scheduler - MAX_PROTOCOL_DISTANCE), scheduler + MAX_PROTOCOL_DISTANCE];
+  const older = worker < scheduler ? "worker" : "scheduler";
+  return `the scheduler speaks worker protocol ${scheduler} and works with ${oldest} to ${newest}, the worker speaks ${worker}: upgrade the ${older}`;
+}
 
 /** Names one try, and says which dispatch of it this is: a report under an older fence changes nothing. */
 export interface TryRef {
@@ -103,7 +118,8 @@ export type WorkerFrame =
       readonly type: "result";
       readonly ref: TryRef;
       readonly outcome: "success" | "failed" | "skipped";
-      readonly startedAt: number;
+      /** null for a try that never started. */
+      readonly startedAt: number | null;
       readonly endedAt: number;
       readonly error: WireError | null;
       /** Lengths in the tail, in this order: value (JSON; -1 for undefined), log chunk, outlet payloads, outbox bodies. */

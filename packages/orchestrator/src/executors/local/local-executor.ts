@@ -1,21 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { type Server, type Socket, createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../domain/clock.ts";
 import type { Executor, ExecutorListener, LossReason, TaskDispatch } from "../../domain/executor.ts";
 import { type Frame, FrameDecoder } from "../../domain/frame-codec.ts";
+import type { WorkerHealth } from "../../domain/health.ts";
 import type { Log } from "../../domain/log.ts";
-import { WORKER_PROTOCOL, type WorkerFrame } from "../../domain/worker-frames.ts";
+import { decodeResult } from "../../domain/result-frame.ts";
+import type { TaskValues } from "../../domain/task-values.ts";
+import { type TryRef, WORKER_PROTOCOL, type WorkerFrame } from "../../domain/worker-frames.ts";
 import { LocalWorker, type WorkerTry } from "./local-worker.ts";
 import { type WorkerCommand, spawnWorker } from "./spawn-worker.ts";
-import { lossOf, resultOf, timeoutResult } from "./try-reports.ts";
-
-/** Answers what tasks ask for by name. */
-export interface TaskValues {
-  get(what: "connection" | "variable", id: string): Promise<unknown>;
-}
+import { lossOf, timeoutResult } from "./try-reports.ts";
 
 export interface LocalExecutorOptions {
   readonly command: WorkerCommand;
@@ -52,6 +50,7 @@ export class LocalExecutor implements Executor {
   readonly #server: Server;
   #nextWorkerId = 1;
   #isStopping = false;
+  #isDraining = false;
   #cancelGrowth: (() => void) | null = null;
 
   constructor(options: LocalExecutorOptions) {
@@ -92,7 +91,7 @@ export class LocalExecutor implements Executor {
   }
 
   hasRoom(isolation: "shared" | "process"): boolean {
-    if (this.#isStopping) return false;
+    if (this.#isStopping || this.#isDraining) return false;
     if (this.#findFree(isolation) !== undefined) return true;
     if (isolation === "process") return this.#count("process") < this.#options.maxWorkers;
     this.#growLater();
@@ -102,6 +101,27 @@ export class LocalExecutor implements Executor {
   dispatch(dispatch: TaskDispatch): void {
     const worker = this.#findFree(dispatch.isolation) ?? this.#findAny(dispatch.isolation) ?? this.#spawn(dispatch.isolation);
     worker.dispatch(dispatch);
+  }
+
+  cancel(ref: TryRef): void {
+    for (const worker of this.#workers) {
+      const tried = worker.tries.get(ref.fence);
+      if (tried !== undefined) worker.cancel(tried);
+    }
+  }
+
+  /** What it was given has all begun: nothing is to be given back. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Replaces the workers, each once its tasks have ended: what they have imported is not what the project has any more. */
+  renew(reason: string): void {
+    for (const worker of this.#workers) this.#retire(worker, reason);
+  }
+
+  workers(): readonly WorkerHealth[] {
+    return [...this.#workers].map((worker) => worker.health(hostname(), this.#options.version));
   }
 
   #findFree(isolation: "shared" | "process"): LocalWorker | undefined {
@@ -219,15 +239,16 @@ export class LocalExecutor implements Executor {
   #finish(worker: LocalWorker, header: Extract<WorkerFrame, { type: "result" }>, tail: Buffer): void {
     const tried = worker.take(header.ref);
     if (tried === undefined) return;
-    const result = tried.isTimedOut ? timeoutResult(tried, this.#options.clock.now(), resultOf(header, tail).log) : resultOf(header, tail);
+    const decoded = decodeResult(header, tail);
+    const result = tried.isTimedOut ? timeoutResult(tried, this.#options.clock.now(), decoded.log) : decoded;
     this.#options.listener.onResult(header.ref, result, () => worker.acknowledge(header.ref));
     this.#retireIfWorn(worker);
     this.#options.listener.onRoom();
   }
 
-  async #answer(worker: LocalWorker, { request, what, id }: Extract<WorkerFrame, { type: "get" }>): Promise<void> {
+  async #answer(worker: LocalWorker, { request, what, id, ref }: Extract<WorkerFrame, { type: "get" }>): Promise<void> {
     try {
-      worker.send({ type: "value", request, value: await this.#options.values.get(what, id), error: null });
+      worker.send({ type: "value", request, value: await this.#options.values.get(what, id, ref), error: null });
     } catch (error) {
       worker.send({ type: "value", request, value: null, error: (error as Error).message });
     }
@@ -235,6 +256,7 @@ export class LocalExecutor implements Executor {
 
   #checkHealth(worker: LocalWorker, { blockedMs, rssBytes }: Extract<WorkerFrame, { type: "heartbeat" }>): void {
     worker.sendAcknowledgements();
+    worker.lastHeartbeatAt = this.#options.clock.now();
     const wasBlocked = worker.blockedMs > 0;
     worker.blockedMs = blockedMs > BLOCKED_MS ? blockedMs : 0;
     if (worker.blockedMs > 0 && !wasBlocked) {

@@ -4,6 +4,7 @@ import type { Clock } from "../../domain/clock.ts";
 import type { TaskDispatch } from "../../domain/executor.ts";
 import { FrameChannel } from "../../domain/frame-channel.ts";
 import type { Frame } from "../../domain/frame-codec.ts";
+import type { WorkerHealth } from "../../domain/health.ts";
 import type { ServerFrame, TaskPlace, TryRef, WorkerFrame } from "../../domain/worker-frames.ts";
 
 /** From the cancel of a try that ran out of time until its process is killed. */
@@ -38,6 +39,9 @@ export class LocalWorker {
   isStuck = false;
   isDraining = false;
   blockedMs = 0;
+  /** UTC ms. */
+  lastHeartbeatAt: number | null = null;
+  readonly #spawnedAt: number;
   readonly #options: LocalWorkerOptions;
   #channel: FrameChannel<ServerFrame, WorkerFrame> | null = null;
   #socket: Socket | null = null;
@@ -50,6 +54,21 @@ export class LocalWorker {
     this.#options = options;
     this.process = options.process;
     this.isolation = options.isolation;
+    this.#spawnedAt = options.clock.now();
+  }
+
+  health(host: string, version: string): WorkerHealth {
+    const state = this.isDraining ? "draining" : this.blockedMs > 0 ? "blocked" : this.isConnected ? "connected" : "starting";
+    const { tries, process, isolation, lastHeartbeatAt } = this;
+    const base = { id: `local-${process.pid}`, host, pid: process.pid ?? 0, version, state, slots: this.#options.slots } as const;
+    return { ...base, since: this.#spawnedAt, running: tries.size, lastHeartbeatAt, reason: this.#reason(isolation) };
+  }
+
+  #reason(isolation: "shared" | "process"): string | null {
+    if (this.isDraining) return "it is replaced once its tasks have ended";
+    if (this.blockedMs > 0) return "a task blocks its event loop";
+    if (isolation === "process") return "it runs one task alone";
+    return this.freeSlots <= 0 ? "all its slots are taken" : null;
   }
 
   get freeSlots(): number {
@@ -136,6 +155,14 @@ export class LocalWorker {
       channel.send({ type: "place", key, place });
     }
     channel.send({ ...header, place: key }, tail);
+  }
+
+  /** Aborts its signal. One that has the process to itself ends with that, where it does not heed it. */
+  cancel(tried: WorkerTry): void {
+    this.send({ type: "cancel", ref: tried.dispatch.ref, reason: "stop" });
+    if (this.isolation === "shared") return;
+    tried.cancelTimer();
+    tried.cancelTimer = this.#options.clock.after(CANCEL_GRACE_MS, () => this.kill("nobody waits for its task any more"));
   }
 
   #timeOut(tried: WorkerTry): void {
