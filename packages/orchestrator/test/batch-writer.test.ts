@@ -4,14 +4,17 @@ import type { Work } from "../src/metadata-db/committer.ts";
 import { WorkFailure } from "../src/metadata-db/committer.ts";
 import { openDatabase } from "../src/metadata-db/sqlite/open-database.ts";
 import { SqliteBatchWriter } from "../src/metadata-db/sqlite/sqlite-batch-writer.ts";
-import { SqliteRunStore } from "../src/metadata-db/sqlite/sqlite-run-store.ts";
+import { SqliteRunner } from "../src/metadata-db/sqlite/sqlite-runner.ts";
+import { SqlRunStore } from "../src/metadata-db/stores/run-store.ts";
+import { SourceStore } from "../src/metadata-db/stores/source-store.ts";
 import { DECISION_CODES } from "../src/domain/decision.ts";
 import { hashIdentity } from "../src/domain/ingest.ts";
 import type { IngestEntry } from "../src/domain/ingest-unit.ts";
 
 function setUp() {
   const db = openDatabase(":memory:");
-  return { db, writer: new SqliteBatchWriter(db, 1), store: new SqliteRunStore(db) };
+  const runner = new SqliteRunner(db);
+  return { db, writer: new SqliteBatchWriter(db, 1), store: new SqlRunStore(runner, 1), sources: new SourceStore(runner) };
 }
 
 function entry(fields: Partial<IngestEntry> = {}): IngestEntry {
@@ -47,8 +50,8 @@ const ingest = (...entries: IngestEntry[]): Work => ({ kind: "ingest", unit: { t
 const at = (offset: number): IngestEntry => entry({ position: { partition: "0", offset } });
 const withId = (id: string): IngestEntry => entry({ seen: hashIdentity("s", id), messageId: id });
 
-test("a position below the stored one is a duplicate, within a batch and across restarts (P2)", () => {
-  const { db, writer } = setUp();
+test("a position below the stored one is a duplicate, within a batch and across restarts (P2)", async () => {
+  const { db, writer, sources } = setUp();
   const first = writer.write([ingest(at(0), at(1)), ingest(at(1), at(2))], 1);
   assert.deepEqual(first.results, [
     { events: 2, deadLetters: 0, duplicates: 0, runs: 2 },
@@ -56,8 +59,12 @@ test("a position below the stored one is a duplicate, within a batch and across 
   ]);
   const restarted = new SqliteBatchWriter(db, 2);
   assert.deepEqual(restarted.write([ingest(at(2), at(3))], 2).results, [{ events: 1, deadLetters: 0, duplicates: 1, runs: 1 }]);
-  assert.equal(restarted.sources.readAll("s").get("0"), 4n);
-  assert.deepEqual(db.prepare("SELECT reason, n, samples FROM ingest_count").all(), [{ reason: "duplicate", n: 2, samples: '["0:2"]' }]);
+  assert.equal((await sources.positions("s")).get("0"), 4n);
+  const counts = db.prepare("SELECT process_id, reason, n, samples FROM ingest_count ORDER BY process_id").raw().all();
+  assert.deepEqual(counts, [
+    [1, "duplicate", 1, '["0:1"]'],
+    [2, "duplicate", 1, '["0:2"]'],
+  ]);
 });
 
 test("an identity seen before is a duplicate (P2)", () => {
@@ -108,7 +115,7 @@ test("a run id that exists fails alone", () => {
   assert.equal(runs.length, 2);
 });
 
-test("unfinished runs are read in order, by pages, with their event", () => {
+test("unfinished runs are read in order, by pages, with their event", async () => {
   const { db, writer, store } = setUp();
   db.prepare("INSERT INTO asset (id, name, extra, created_at, updated_at) VALUES (1, 'a', '{}', 0, 0)").run();
   const { runs } = writer.write([ingest(at(0), at(1), at(2))], 1);
@@ -129,18 +136,24 @@ test("unfinished runs are read in order, by pages, with their event", () => {
     ],
     2,
   );
-  assert.deepEqual(store.activeDags(), [7]);
-  assert.deepEqual(store.active(7, 0, 1), [runs[1]!.id]);
-  assert.deepEqual(store.active(7, runs[1]!.id, 10), [runs[2]!.id]);
-  assert.deepEqual(store.active(8, 0, 10), []);
-  assert.equal(store.load(runs[1]!.id)?.events[0]?.data.payload.toString(), "{}");
-  assert.equal(store.load(runs[0]!.id), null, "it has finished");
-  assert.deepEqual([...store.countUnstarted()], [[5, 2]]);
-  assert.ok(store.nextId() > runs[2]!.id);
+  assert.deepEqual(await store.activeDags(), [7]);
+  assert.deepEqual(await store.active(7, 0, 1), [{ id: runs[1]!.id, bytes: 2 }]);
+  assert.deepEqual(await store.active(7, runs[1]!.id, 10), [{ id: runs[2]!.id, bytes: 2 }]);
+  assert.deepEqual(await store.active(8, 0, 10), []);
+  const loaded = await store.load(runs.map(({ id }) => id));
+  assert.deepEqual(
+    loaded.map((run) => [run.id, run.events[0]?.data.payload.toString()]),
+    [
+      [runs[1]!.id, "{}"],
+      [runs[2]!.id, "{}"],
+    ],
+    "the first has finished",
+  );
+  assert.deepEqual([...(await store.countUnstarted())], [[5, 2]]);
 });
 
-test("starts are stored where there is no position yet, and nowhere else", () => {
-  const { writer } = setUp();
+test("starts are stored where there is no position yet, and nowhere else", async () => {
+  const { writer, sources } = setUp();
   writer.write([ingest(at(4))], 1);
   writer.write(
     [
@@ -156,7 +169,7 @@ test("starts are stored where there is no position yet, and nowhere else", () =>
     1,
   );
   assert.deepEqual(
-    [...writer.sources.readAll("s")],
+    [...(await sources.positions("s"))],
     [
       ["0", 5n],
       ["1", 9n],

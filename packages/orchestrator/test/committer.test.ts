@@ -3,14 +3,14 @@ import { test } from "node:test";
 import { systemClock } from "../src/domain/clock.ts";
 import type { RunWrites } from "../src/domain/committer.ts";
 import type { Log } from "../src/domain/log.ts";
-import { type BatchWriter, GroupCommitter, StoreUnavailable, type Work } from "../src/metadata-db/committer.ts";
+import { type BatchWriter, emptyOutput, GroupCommitter, StoreUnavailable, type Work } from "../src/metadata-db/committer.ts";
 
 const writes = (runId: number): RunWrites => ({ runId, run: null, taskInstances: [], tries: [], logs: [], outletEvents: [], outbox: [] });
 
 function setUp(write: (batch: readonly Work[]) => void) {
   const timers: (() => void)[] = [];
   const writer: BatchWriter = {
-    write: (batch) => (write(batch), { results: batch.map(() => undefined), runs: [], inbox: [], outbox: [] }),
+    write: (batch) => (write(batch), { results: batch.map(() => undefined), ...emptyOutput() }),
   };
   const errors: string[] = [];
   const log: Log = { debug() {}, info() {}, warn() {}, error: (message) => void errors.push(message), child: () => log };
@@ -57,7 +57,7 @@ test("steps of runs are tried again in their order until they are stored", async
     stored.push(...batch.map((work) => (work.kind === "write" ? work.writes.runId : 0)));
   });
   const all = [1, 2].map((id) => committer.write(writes(id)));
-  committer.tick();
+  await committer.tick();
   all.push(committer.write(writes(3)));
   assert.equal(timers.length, 1);
   isBroken = false;

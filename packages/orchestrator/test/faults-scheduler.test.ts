@@ -11,8 +11,9 @@ import type { Log } from "../src/domain/log.ts";
 import { GroupCommitter } from "../src/metadata-db/committer.ts";
 import { openDatabase } from "../src/metadata-db/sqlite/open-database.ts";
 import { SqliteBatchWriter } from "../src/metadata-db/sqlite/sqlite-batch-writer.ts";
-import { SqliteInboxStore } from "../src/metadata-db/sqlite/sqlite-inbox-store.ts";
-import { SqliteRunStore } from "../src/metadata-db/sqlite/sqlite-run-store.ts";
+import { SqliteRunner } from "../src/metadata-db/sqlite/sqlite-runner.ts";
+import { SqlInboxStore } from "../src/metadata-db/stores/inbox-store.ts";
+import { SqlRunStore } from "../src/metadata-db/stores/run-store.ts";
 import { Scheduler } from "../src/scheduler/scheduler.ts";
 
 const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
@@ -103,13 +104,15 @@ async function setUp(t: TestContext, { tasks, clock = systemClock }: SetUpOption
     log: silent,
     listener: { onRuns: (runs) => scheduler!.onRuns(runs), onInbox() {}, onOutbox() {} },
   });
+  const runner = new SqliteRunner(db);
   scheduler = new Scheduler({
     committer,
-    store: new SqliteRunStore(db),
-    inboxStore: new SqliteInboxStore(db),
+    store: new SqlRunStore(runner, 1),
+    inboxStore: new SqlInboxStore(runner),
     executor: (listener) => new HeldExecutor(listener),
     definitions: () => NO_DEFINITIONS,
-    findVersion: versionOf,
+    knownVersion: versionOf,
+    findVersion: async (id) => versionOf(id),
     bundlesFolder: "/bundles",
     ownerId: 1,
     backlogLimit: 10,

@@ -11,20 +11,17 @@ export function activateRun(run: NewRun, events: readonly RunEvent[], version: D
   return { ...base, state: "queued", startedAt: null, rescues: 0, isRescued: false, isUnstarted: true };
 }
 
-/**
- * A run out of the metadata DB. `isRescue`: its process died, so a try that was recorded as running was running
- * then; otherwise this process put it aside itself.
- */
-export function restoreRun(stored: StoredRun, version: DagVersion, isRescue: boolean): ActiveRun {
+/** A run out of the metadata DB. Of one that was adopted, a try that was recorded as running was running when its process died. */
+export function restoreRun(stored: StoredRun, version: DagVersion): ActiveRun {
   const tasks: ActiveTask[] = version.snapshot.tasks.map(() => NEW_TASK);
   for (const task of stored.tasks) tasks[task.taskIndex] = restoreTask(task);
   const wasRunning = stored.tasks.some(({ state }) => state === "running");
-  const { id, dag, type, triggerId, logicalDate, params, customRunId, createdAt, part, events, state, startedAt } = stored;
+  const { id, dag, type, triggerId, logicalDate, params, customRunId, createdAt, part, events, state, startedAt, isAdopted } = stored;
   const base = { id, dag, version, type, triggerId, logicalDate, params, customRunId, createdAt, part, events, tasks, state, startedAt };
   return {
     ...base,
-    rescues: stored.rescues + (isRescue && wasRunning ? 1 : 0),
-    isRescued: isRescue || stored.rescues > 0,
+    rescues: stored.rescues + (isAdopted && wasRunning ? 1 : 0),
+    isRescued: isAdopted || stored.rescues > 0,
     isUnstarted: state === "queued",
   };
 }

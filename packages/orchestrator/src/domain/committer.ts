@@ -39,9 +39,17 @@ export interface NewRun {
   readonly events: readonly RunEvent[] | null;
 }
 
+/** A run that a commit of this process made for another one. */
+export interface HandedOverRun {
+  readonly ownerId: number;
+  readonly dag: number;
+  readonly runId: number;
+}
+
 /** An event that a commit put into a DAG's inbox. */
 export interface InboxRow extends PendingEvent {
   readonly dag: number;
+  readonly shard: number;
   /** Of the version by whose pattern the slots are. */
   readonly versionId: number;
 }
@@ -49,6 +57,8 @@ export interface InboxRow extends PendingEvent {
 /** What the inbox of one DAG came to, or the time: all of it in one commit. */
 export interface FoldWrites {
   readonly dag: number;
+  /** Only its holder folds (ADR 0012). */
+  readonly shard: number;
   readonly versionId: number;
   readonly runs: readonly FoldedRun[];
   /** Events that start nothing: their rows go, and this is why. */
@@ -163,6 +173,8 @@ export interface Committer {
 /** Told after each commit, before its promises settle. */
 export interface CommitListener {
   onRuns(runs: readonly NewRun[]): void;
+  /** Their owners are to be told. */
+  onHandedOver?(runs: readonly HandedOverRun[]): void;
   onInbox(rows: readonly InboxRow[]): void;
   onOutbox(messages: readonly OutboxMessage[]): void;
 }

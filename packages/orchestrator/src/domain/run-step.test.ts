@@ -187,25 +187,25 @@ test("retries double up to ten minutes, spread by a quarter", () => {
 function store(run: ActiveRun, step: ReturnType<typeof recordRunning>, rescues = 0): StoredRun {
   const { taskIndex, try: number, queuedAt, startedAt, dueAt, value, workerLost } = step.writes.taskInstances[0]!;
   const tasks = [{ taskIndex, state: "running", try: number, queuedAt, startedAt, dueAt, value, workerLost } as const];
-  return { ...NEW_RUN, events: [], state: "running", startedAt: 10, rescues, tasks };
+  return { ...NEW_RUN, events: [], state: "running", startedAt: 10, rescues, tasks, isAdopted: true };
 }
 
 test("a rescued run repeats the try it was in, and counts the rescue only where that was recorded", () => {
   const run = runOf({}, { after: [0] });
   dispatch(run, 0);
   const stored = store(run, recordRunning(run, [0], 12));
-  const rescued = restoreRun(stored, run.version, true);
+  const rescued = restoreRun(stored, run.version);
   assert.equal(rescued.rescues, 1);
   assert.deepEqual(beginRun(rescued, 50).ready, [0]);
   assert.equal(scheduleTask(rescued.tasks[0]!).try, 1);
-  assert.equal(restoreRun({ ...stored, tasks: [] }, run.version, true).rescues, 0);
-  assert.equal(restoreRun(stored, run.version, false).rescues, 0);
+  assert.equal(restoreRun({ ...stored, tasks: [] }, run.version).rescues, 0);
+  assert.equal(restoreRun({ ...stored, isAdopted: false }, run.version).rescues, 0);
 });
 
 test("a run that was rescued too often fails and says so", () => {
   const run = runOf({}, { after: [0] });
   dispatch(run, 0);
-  const rescued = restoreRun(store(run, recordRunning(run, [0], 12), 6), run.version, true);
+  const rescued = restoreRun(store(run, recordRunning(run, [0], 12), 6), run.version);
   const step = giveUpRun(rescued, 99);
   assert.equal(step.run.state, "failed");
   assert.match(step.writes.run!.error!, /RESCUED_TOO_OFTEN/);

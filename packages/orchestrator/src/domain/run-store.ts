@@ -16,6 +16,8 @@ export interface StoredTask {
 
 /** An unfinished run as the metadata DB has it. */
 export interface StoredRun extends NewRun {
+  /** It was another process's, which died. */
+  readonly isAdopted: boolean;
   readonly events: readonly RunEvent[];
   readonly state: DagRunState;
   readonly startedAt: number | null;
@@ -23,18 +25,23 @@ export interface StoredRun extends NewRun {
   readonly tasks: readonly StoredTask[];
 }
 
-/** The scheduler's reads: unfinished runs only, so their cost does not depend on history (P9). */
+/** An unfinished run, and what it would take in memory. */
+export interface RunRef {
+  readonly id: number;
+  /** Of params and payload; null where it has several events, of unknown size. */
+  readonly bytes: number | null;
+}
+
+/** The scheduler's reads: unfinished runs of this process only, so their cost does not depend on history (P9). */
 export interface RunStore {
   /** DAGs with unfinished runs. */
-  activeDags(): readonly number[];
-  /** Ids of a DAG's unfinished runs above `afterId`, in order. */
-  active(dag: number, afterId: number, limit: number): readonly number[];
-  /** null where the run has finished. */
-  load(id: number): StoredRun | null;
-  /** Every id that is still to be given is at least this. */
-  nextId(): number;
+  activeDags(): Promise<readonly number[]>;
+  /** A DAG's unfinished runs above `afterId`, in order. */
+  active(dag: number, afterId: number, limit: number): Promise<readonly RunRef[]>;
+  /** In order of id; without those that have finished. */
+  load(ids: readonly number[]): Promise<readonly StoredRun[]>;
   /** Runs that were never started, by trigger. */
-  countUnstarted(): ReadonlyMap<number, number>;
+  countUnstarted(): Promise<ReadonlyMap<number, number>>;
 }
 
 /** An inbox row with its event. */
@@ -52,13 +59,13 @@ export interface InboxCount {
 /** What waits to be folded, as the metadata DB has it. */
 export interface InboxStore {
   /** How many inbox rows there are, where there are any. */
-  count(): readonly InboxCount[];
+  count(): Promise<readonly InboxCount[]>;
   /** The id of the newest row of a DAG's inbox; 0 where it has none. */
-  newestRow(dag: number): number;
+  newestRow(dag: number): Promise<number>;
   /** Rows of a DAG's inbox above `afterRow`, in order: at most `limit`, and fewer of large payloads; none where there are no more. */
-  read(dag: number, afterRow: number, limit: number): readonly StoredInboxRow[];
+  read(dag: number, afterRow: number, limit: number): Promise<readonly StoredInboxRow[]>;
   /** By PatternPart.path. */
-  timeParts(dag: number): ReadonlyMap<string, TimePartState>;
+  timeParts(dag: number): Promise<ReadonlyMap<string, TimePartState>>;
   /** Unfinished runs, by DAG. */
-  countUnfinished(): ReadonlyMap<number, number>;
+  countUnfinished(): Promise<ReadonlyMap<number, number>>;
 }

@@ -9,6 +9,11 @@ export interface TimePartState {
   readonly doneUntil: number;
 }
 
+/** The key of a part that runs by time, in `pattern_state`. */
+export function timeKey(part: string): string {
+  return `time:${part}`;
+}
+
 const NICKNAMES: Readonly<Record<string, string>> = {
   "@hourly": "0 * * * *",
   "@daily": "0 0 * * *",

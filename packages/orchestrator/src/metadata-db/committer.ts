@@ -1,5 +1,15 @@
 import type { Clock } from "../domain/clock.ts";
-import type { CommitListener, Committer, FoldWrites, InboxRow, NewRun, RunCreation, RunWrites, StoredEvent } from "../domain/committer.ts";
+import type {
+  CommitListener,
+  Committer,
+  FoldWrites,
+  HandedOverRun,
+  InboxRow,
+  NewRun,
+  RunCreation,
+  RunWrites,
+  StoredEvent,
+} from "../domain/committer.ts";
 import type { DeadLetterReceipt, DeadLetterReplay } from "../domain/dead-letter.ts";
 import type { IngestReceipt, IngestUnit, NewAssetEvent } from "../domain/ingest-unit.ts";
 import type { Log } from "../domain/log.ts";
@@ -21,9 +31,15 @@ export type Work =
 
 /** What a commit made that somebody is waiting for. */
 export interface CommitOutput {
+  /** Of this process. */
   readonly runs: NewRun[];
+  readonly handedOver: HandedOverRun[];
   readonly inbox: InboxRow[];
   readonly outbox: OutboxMessage[];
+}
+
+export function emptyOutput(): CommitOutput {
+  return { runs: [], handedOver: [], inbox: [], outbox: [] };
 }
 
 export interface BatchReceipt extends CommitOutput {
@@ -33,7 +49,8 @@ export interface BatchReceipt extends CommitOutput {
 
 /** One dialect's transaction. Throws where nothing was stored: StoreUnavailable where no batch at all could have been. */
 export interface BatchWriter {
-  write(batch: readonly Work[], now: number): BatchReceipt;
+  /** One that does not wait for anything is done when it returns. */
+  write(batch: readonly Work[], now: number): BatchReceipt | Promise<BatchReceipt>;
 }
 
 /** A full disk, a file that cannot be written, a database that does not answer: nothing is wrong with the batch. */
@@ -72,6 +89,7 @@ export class GroupCommitter implements Committer {
   readonly #listener: CommitListener;
   #waiting: Waiting[] = [];
   #isScheduled = false;
+  #isCommitting = false;
   #retryMs = RETRY_FIRST_MS;
   /** Monotonic ms since which the database has taken nothing; null while it does. */
   #failingSince: number | null = null;
@@ -115,7 +133,7 @@ export class GroupCommitter implements Committer {
   }
 
   async flush(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 || this.#isCommitting) {
       if (this.#failingSince === null) await new Promise((resolve) => setImmediate(resolve));
       else if (this.#clock.monotonic() - this.#failingSince > FLUSH_DEADLINE_MS) return;
       else await new Promise<void>((resolve) => this.#clock.after(RETRY_FIRST_MS, resolve));
@@ -130,45 +148,46 @@ export class GroupCommitter implements Committer {
   }
 
   #schedule(): void {
-    if (this.#isScheduled) return;
+    if (this.#isScheduled || this.#isCommitting) return;
     this.#isScheduled = true;
-    setImmediate(() => this.tick());
+    setImmediate(() => void this.tick());
   }
 
-  /** Commits what is waiting. */
-  tick(): void {
+  /** Commits what is waiting; one commit is under way at a time. */
+  async tick(): Promise<void> {
     this.#isScheduled = false;
+    this.#isCommitting = true;
     const batch = this.#waiting.splice(0, MAX_WORK_PER_COMMIT);
-    const failed = batch.length > 0 ? this.#commit(batch) : [];
+    const failed = batch.length > 0 ? await this.#commit(batch) : [];
+    this.#isCommitting = false;
     if (failed.length > 0 || (this.#failingSince !== null && this.#waiting.length > 0)) this.#retryLater(failed);
     else if (this.#waiting.length > 0) this.#schedule();
   }
 
   /** Returns, in order, what must be stored and was not. */
-  #commit(batch: readonly Waiting[]): readonly Waiting[] {
+  async #commit(batch: readonly Waiting[]): Promise<readonly Waiting[]> {
     let receipt: BatchReceipt;
     try {
-      receipt = this.#writer.write(
-        batch.map(({ work }) => work),
-        this.#clock.now(),
-      );
+      const works = batch.map(({ work }) => work);
+      receipt = await this.#writer.write(works, this.#clock.now());
     } catch (error) {
       return error instanceof StoreUnavailable ? this.#putOff(batch, error) : this.#split(batch, error as Error);
     }
     this.#onStored();
     if (receipt.runs.length > 0) this.#listener.onRuns(receipt.runs);
+    if (receipt.handedOver.length > 0) this.#listener.onHandedOver?.(receipt.handedOver);
     if (receipt.inbox.length > 0) this.#listener.onInbox(receipt.inbox);
     if (receipt.outbox.length > 0) this.#listener.onOutbox(receipt.outbox);
     settle(batch, receipt.results);
     return [];
   }
 
-  #split(batch: readonly Waiting[], error: Error): readonly Waiting[] {
+  async #split(batch: readonly Waiting[], error: Error): Promise<readonly Waiting[]> {
     const [only] = batch;
     if (batch.length > 1 || only === undefined) {
       const half = batch.length >> 1;
-      const failed = this.#commit(batch.slice(0, half));
-      return [...failed, ...this.#commit(batch.slice(half))];
+      const failed = await this.#commit(batch.slice(0, half));
+      return [...failed, ...(await this.#commit(batch.slice(half)))];
     }
     this.#log.error("a commit failed", { work: only.work.kind, error: error.message });
     only.reject(error);
@@ -199,7 +218,7 @@ export class GroupCommitter implements Committer {
   #retryLater(failed: readonly Waiting[]): void {
     this.#waiting = [...failed, ...this.#waiting];
     this.#isScheduled = true;
-    this.#clock.after(this.#retryMs, () => this.tick());
+    this.#clock.after(this.#retryMs, () => void this.tick());
     this.#retryMs = Math.min(RETRY_LAST_MS, this.#retryMs * 2);
   }
 }

@@ -17,17 +17,24 @@ export class InboxLane {
   readonly #store: InboxStore;
   readonly #fold: PatternFold;
   readonly #timeParts: readonly TimePart[];
-  readonly #times: Map<string, TimePartState>;
+  /** Empty until they are loaded. */
+  #times = new Map<string, TimePartState>();
   readonly #changedTimes = new Set<string>();
   #rejected: FoldWrites["rejected"][number][] = [];
-  /** Rows up to it are folded. */
+  /** Rows that the fold holds, or that a commit is about to take: reading them again changes nothing. */
+  readonly #known = new Set<number>();
+  /** Rows up to it were read. */
   #cursor = 0;
   /** There may be rows above the cursor that nobody will offer. */
   #isBehind: boolean;
+  #isReading = false;
+  #isLoaded = false;
   #isPaused: boolean;
+  /** Instants before it are not made up for; set until the parts are loaded. */
+  #skipUntil: number | null = null;
 
   /** `pending`: how many rows there are. */
-  constructor(dag: DagEntry, store: InboxStore, pending: number, now: number) {
+  constructor(dag: DagEntry, store: InboxStore, pending: number) {
     this.#isBehind = pending > 0;
     this.dagId = dag.dagId;
     this.versionId = dag.version.id;
@@ -37,8 +44,15 @@ export class InboxLane {
     const { schedule } = dag.version.snapshot;
     this.#fold = new PatternFold(schedule);
     this.#timeParts = partsOf(schedule).filter(isTimePart);
-    const stored: ReadonlyMap<string, TimePartState> = this.hasTimeParts ? store.timeParts(dag.id) : new Map();
+  }
+
+  /** To be awaited before anything is asked of it. */
+  async load(now: number): Promise<void> {
+    if (this.#isLoaded) return;
+    const stored = this.hasTimeParts ? await this.#store.timeParts(this.#dag) : new Map<string, TimePartState>();
     this.#times = new Map(this.#timeParts.map((part) => [part.path, this.#stateOf(part, stored.get(part.path), now)]));
+    this.#isLoaded = true;
+    if (this.#skipUntil !== null) this.skipMissedTimes(this.#skipUntil);
   }
 
   get isPaused(): boolean {
@@ -59,6 +73,10 @@ export class InboxLane {
 
   /** What it was paused for is not made up for, but with `catchup`. */
   skipMissedTimes(now: number): void {
+    if (!this.#isLoaded) {
+      this.#skipUntil = now;
+      return;
+    }
     for (const part of this.#timeParts) {
       const isCatchup = part.pattern.kind === "cron" && part.pattern.catchup;
       if (!isCatchup) this.#setTime(part, now);
@@ -67,29 +85,51 @@ export class InboxLane {
 
   /** A row that was just stored; one that this lane cannot take as it is will be read. */
   offer(row: InboxRow): void {
-    if (this.#isBehind || row.rowId <= this.#cursor) return;
-    if (row.versionId !== this.versionId || this.#isPaused || this.#fold.isFull) {
-      this.#isBehind = true;
+    if (this.#known.has(row.rowId)) return;
+    if (this.#isBehind || this.#isReading || row.versionId !== this.versionId || this.#isPaused || this.#fold.isFull) {
+      this.rewind(row.rowId);
       return;
     }
-    this.#fold.add(row);
-    this.#cursor = row.rowId;
+    if (this.#fold.add(row)) this.#known.add(row.rowId);
+    this.#cursor = Math.max(this.#cursor, row.rowId);
+  }
+
+  /** There may be rows from this one on that nobody has offered. */
+  rewind(rowId: number): void {
+    this.#isBehind = true;
+    this.#cursor = Math.min(this.#cursor, rowId - 1);
   }
 
   /** Reads some of the rows that nobody offered. True where there may be more. */
-  readPage(definitions: Definitions): boolean {
+  async readPage(definitions: Definitions): Promise<boolean> {
     if (!this.#isBehind || this.#fold.isFull) return false;
-    const rows = this.#store.read(this.#dag, this.#cursor, PAGE_SIZE);
-    for (const row of rows) {
-      if (this.#fold.isFull) break;
-      this.#take(row, definitions);
+    const from = this.#cursor;
+    // What is offered from now on may not be among what is read.
+    this.#isReading = true;
+    this.#isBehind = false;
+    this.#cursor = Number.POSITIVE_INFINITY;
+    let last = from;
+    let isWholePage = true;
+    try {
+      const rows = await this.#store.read(this.#dag, from, PAGE_SIZE);
+      isWholePage = rows.length > 0;
+      for (const row of rows) {
+        if (this.#fold.isFull) break;
+        last = row.pending.rowId;
+        if (!this.#known.has(last)) this.#take(row, definitions);
+      }
+    } finally {
+      this.#isReading = false;
+      this.#cursor = Math.min(this.#cursor, last);
+      if (isWholePage) this.#isBehind = true;
     }
-    this.#isBehind = rows.length > 0;
     return this.#isBehind && !this.#fold.isFull;
   }
 
   nextRun(): FoldedRun | null {
-    return this.#fold.next();
+    const run = this.#fold.next();
+    for (const { rowId } of run?.decided ?? []) this.#known.delete(rowId);
+    return run;
   }
 
   takeRejected(): FoldWrites["rejected"] {
@@ -137,7 +177,6 @@ export class InboxLane {
 
   /** Held, or folded by another version before: what it fits is asked anew. */
   #take({ pending, event }: StoredInboxRow, { assets }: Definitions): void {
-    this.#cursor = pending.rowId;
     const { assetName } = event.data;
     const subscriber = assets.get(assetName)?.subscribers.find(({ dag }) => dag.id === this.#dag);
     const reason = `the DAG's schedule no longer takes it`;
@@ -147,7 +186,8 @@ export class InboxLane {
     }
     const { slots, failure } = fittingSlots(subscriber, hasFilter(subscriber) ? scopeOfStored(assetName, event.data) : NO_SCOPE);
     const isWaiting = slots.length > 0 && this.#fold.add({ ...pending, slots });
-    if (!isWaiting)
+    if (isWaiting) this.#known.add(pending.rowId);
+    else
       this.#rejected.push({
         event: { ...pending, slots },
         code: failure?.code ?? DECISION_CODES.filtered,

@@ -39,8 +39,10 @@ export class Inbox {
   /** The instant that a DAG's timer is set to. */
   readonly #armed = new Map<number, number>();
   readonly #dirty = new Set<number>();
-  /** DAGs whose rows a commit is about to take. */
-  readonly #committing = new Map<number, Promise<void>>();
+  /** To be looked at when what is being done with their rows is done. */
+  readonly #skipped = new Set<number>();
+  /** DAGs whose rows are being read, or that a commit is about to take: one after another. */
+  readonly #busy = new Map<number, Promise<void>>();
   #room = Promise.withResolvers<void>();
   #isRunning = false;
   #isScheduled = false;
@@ -51,10 +53,10 @@ export class Inbox {
   }
 
   /** Before any run or row of this process is told. */
-  start(): void {
+  async start(): Promise<void> {
     const { store } = this.#options;
-    for (const { dag, assetId, count } of store.count()) this.#pending.add(dag, assetId, count);
-    for (const [dag, count] of store.countUnfinished()) this.#unfinished.set(dag, count);
+    for (const { dag, assetId, count } of await store.count()) this.#pending.add(dag, assetId, count);
+    for (const [dag, count] of await store.countUnfinished()) this.#unfinished.set(dag, count);
     this.#isRunning = true;
     this.refresh();
   }
@@ -77,7 +79,7 @@ export class Inbox {
         if (known.setPaused(dag.isPaused, now)) this.#touch(dag.id);
         continue;
       }
-      const lane = new InboxLane(dag, store, this.pendingOf(dag.id), now);
+      const lane = new InboxLane(dag, store, this.pendingOf(dag.id));
       if (known?.isPaused && !dag.isPaused) lane.skipMissedTimes(now);
       this.#lanes.set(dag.id, lane);
       this.#touch(dag.id);
@@ -121,16 +123,21 @@ export class Inbox {
 
   /** Gives up all that waits for a DAG now; what comes while it does is not meant. */
   async drop(dag: DagEntry, reason: string): Promise<void> {
-    const { store } = this.#options;
-    const base = { dag: dag.id, versionId: dag.version.id, runs: [], scheduled: [], timeParts: [] };
-    const newest = store.newestRow(dag.id);
-    for (;;) {
+    const { store, committer } = this.#options;
+    const base = { dag: dag.id, shard: dag.shard, versionId: dag.version.id, runs: [], scheduled: [], timeParts: [] };
+    const newest = await store.newestRow(dag.id);
+    let isDone = false;
+    while (!isDone) {
       // What is being folded, or dropped by another, is no longer there to drop.
-      while (this.#committing.has(dag.id)) await this.#committing.get(dag.id);
-      const rows = store.read(dag.id, 0, RUNS_PER_FOLD).filter(({ pending }) => pending.rowId <= newest);
-      if (rows.length === 0) break;
-      const rejected = rows.map((row) => ({ event: { ...row.pending, slots: [] }, code: DECISION_CODES.dropped, reason }));
-      this.#commit({ ...base, rejected });
+      await this.#alone(dag.id, async () => {
+        const rows = (await store.read(dag.id, 0, RUNS_PER_FOLD)).filter(({ pending }) => pending.rowId <= newest);
+        isDone = rows.length === 0;
+        if (isDone) return;
+        const rejected = rows.map((row) => ({ event: { ...row.pending, slots: [] }, code: DECISION_CODES.dropped, reason }));
+        const writes = { ...base, rejected };
+        await committer.fold(writes);
+        this.#decided(writes);
+      });
     }
     this.#lanes.delete(dag.id);
     this.refresh();
@@ -148,8 +155,9 @@ export class Inbox {
   }
 
   #touch(dag: number): void {
-    this.#dirty.add(dag);
-    if (this.#isScheduled || !this.#isRunning) return;
+    if (this.#busy.has(dag)) this.#skipped.add(dag);
+    else this.#dirty.add(dag);
+    if (this.#isScheduled || !this.#isRunning || this.#dirty.size === 0) return;
     this.#isScheduled = true;
     setImmediate(() => this.tick());
   }
@@ -159,26 +167,52 @@ export class Inbox {
     this.#isScheduled = false;
     const dags = [...this.#dirty];
     this.#dirty.clear();
-    if (this.#isRunning) for (const dag of dags) this.#tryAdvance(dag);
+    if (this.#isRunning) for (const dag of dags) if (!this.#busy.has(dag)) void this.#alone(dag, () => this.#tryAdvance(dag));
   }
 
-  #tryAdvance(dag: number): void {
+  /** One thing at a time is done with a DAG's rows; what happens to it meanwhile is looked at afterwards. */
+  async #alone(dag: number, act: () => Promise<void>): Promise<void> {
+    while (this.#busy.has(dag)) await this.#busy.get(dag);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#busy.set(dag, promise);
     try {
-      this.#advance(dag);
-    } catch (error) {
-      this.#retryLater(dag, error as Error);
+      await act();
+    } finally {
+      this.#busy.delete(dag);
+      resolve();
+      if (this.#skipped.delete(dag)) this.#touch(dag);
     }
   }
 
-  #advance(id: number): void {
+  async #tryAdvance(dag: number): Promise<void> {
+    try {
+      await this.#advance(dag);
+    } catch (error) {
+      await this.#retryLater(dag, error as Error);
+    }
+  }
+
+  async #advance(id: number): Promise<void> {
+    const { definitions, clock, committer } = this.#options;
     const lane = this.#lanes.get(id);
-    const dag = lane === undefined ? undefined : this.#options.definitions().dags.get(lane.dagId);
-    if (lane === undefined || dag === undefined || dag.isPaused || this.#committing.has(id)) return;
-    const now = this.#options.clock.now();
-    if (lane.readPage(this.#options.definitions())) this.#touch(id);
+    if (lane === undefined || !this.#dagOf(lane)) return;
+    await lane.load(clock.now());
+    if (await lane.readPage(definitions())) this.#touch(id);
+    const dag = this.#dagOf(lane);
+    if (dag === undefined || this.#lanes.get(id) !== lane) return;
+    const now = clock.now();
     const writes = this.#foldOf(dag, lane, now);
     this.#arm(id, lane.nextTime(now));
-    if (hasWrites(writes)) this.#commit(writes);
+    if (!hasWrites(writes)) return;
+    await committer.fold(writes);
+    this.#decided(writes);
+    this.#touch(id);
+  }
+
+  /** undefined where nothing is to be folded for it. */
+  #dagOf({ dagId }: InboxLane): DagEntry | undefined {
+    const dag = this.#options.definitions().dags.get(dagId);
+    return dag?.isPaused === false ? dag : undefined;
   }
 
   #arm(dag: number, next: number | null): void {
@@ -202,36 +236,23 @@ export class Inbox {
       if (run === null) break;
       runs.push(run);
     }
-    return { dag: dag.id, versionId: dag.version.id, runs, scheduled, rejected: lane.takeRejected(), timeParts: lane.takeTimeStates() };
-  }
-
-  #commit(writes: FoldWrites): void {
-    this.#committing.set(writes.dag, this.#store(writes));
-  }
-
-  async #store(writes: FoldWrites): Promise<void> {
-    const { dag } = writes;
-    try {
-      await this.#options.committer.fold(writes);
-      this.#decided(writes);
-      this.#committing.delete(dag);
-    } catch (error) {
-      this.#retryLater(dag, error as Error);
-    }
-    this.#touch(dag);
+    return {
+      dag: dag.id,
+      shard: dag.shard,
+      versionId: dag.version.id,
+      runs,
+      scheduled,
+      rejected: lane.takeRejected(),
+      timeParts: lane.takeTimeStates(),
+    };
   }
 
   /** From the rows, by a new lane. */
-  #retryLater(dag: number, error: Error): void {
+  async #retryLater(dag: number, error: Error): Promise<void> {
     this.#options.log.error("the events that wait for a DAG could not be folded: it is tried again", { dag, error });
     this.#lanes.delete(dag);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#committing.set(dag, promise);
-    this.#options.clock.after(RETRY_AFTER_MS, () => {
-      this.#committing.delete(dag);
-      resolve();
-      this.refresh();
-    });
+    await new Promise<void>((resolve) => this.#options.clock.after(RETRY_AFTER_MS, resolve));
+    this.refresh();
   }
 }
 

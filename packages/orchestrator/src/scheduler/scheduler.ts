@@ -38,8 +38,10 @@ export interface SchedulerOptions {
   /** Known once the scheduler, its listener, exists. */
   readonly executor: (listener: ExecutorListener) => Executor;
   readonly definitions: () => Definitions;
+  /** Of a run that was just made: its version is in memory. */
+  readonly knownVersion: (id: number) => DagVersion | undefined;
   /** Versions that runs may still be on; older ones are read from the metadata DB. */
-  readonly findVersion: (id: number) => DagVersion;
+  readonly findVersion: (id: number) => Promise<DagVersion>;
   readonly bundlesFolder: string;
   /** This process, in fences. */
   readonly ownerId: number;
@@ -80,7 +82,6 @@ export class Scheduler implements Service, ExecutorListener {
   readonly #retries: TimerQueue<DueRetry>;
   #nextFence = 1;
   #isStarted = false;
-  #isRefilling = false;
   #isDraining = false;
   #cancelTick: (() => void) | null = null;
   #onIdle: (() => void) | null = null;
@@ -94,6 +95,11 @@ export class Scheduler implements Service, ExecutorListener {
       store: options.store,
       findVersion: options.findVersion,
       hasRoom: (dag) => this.#runs.hasRoom(dag),
+      isLow: (dag) => this.#runs.isLow(dag),
+      isInMemory: (id) => this.#runs.has(id),
+      onRead: () => this.#pump(),
+      clock,
+      log,
       admit: (run, dueBy) => this.#admit(run, dueBy),
     });
     this.#retries = new TimerQueue(options.clock, (due) => this.#resume(due));
@@ -103,11 +109,11 @@ export class Scheduler implements Service, ExecutorListener {
   /** Takes over what earlier processes left unfinished. */
   async start(): Promise<void> {
     await this.executor.start();
+    for (const [triggerId, count] of await this.#options.store.countUnstarted()) this.backlog.add(triggerId, count);
+    await this.#loader.rescueAll();
+    await this.inbox.start();
     this.#isStarted = true;
-    for (const [triggerId, count] of this.#options.store.countUnstarted()) this.backlog.add(triggerId, count);
-    this.#loader.rescueAll();
-    this.inbox.start();
-    this.#refill();
+    this.#loader.refill();
     this.#scheduleTick();
   }
 
@@ -117,6 +123,7 @@ export class Scheduler implements Service, ExecutorListener {
     this.#isDraining = true;
     this.#cancelTick?.();
     this.#retries.stop();
+    this.#loader.stop();
     this.inbox.stop();
     if (this.#inFlight.size > 0) await this.#waitUntilIdle(deadlineMs);
     if (this.#inFlight.size > 0) this.#interrupt();
@@ -131,11 +138,12 @@ export class Scheduler implements Service, ExecutorListener {
       if (!this.#isStarted) continue;
       this.backlog.add(run.triggerId, 1);
       this.inbox.onRunCreated(run.dag);
-      const isToBeRead = run.events === null || this.#loader.isBehind(run.dag) || !this.#runs.hasRoom(run.dag);
-      if (isToBeRead) this.#loader.leave(run.dag, run.id);
-      else this.#admit(activateRun(run, run.events, this.#options.findVersion(run.versionId)), 0);
+      const version = this.#options.knownVersion(run.versionId);
+      const isFull = this.#loader.isBehind(run.dag) || !this.#runs.hasRoom(run.dag);
+      if (isFull || run.events === null || version === undefined) this.#loader.leave(run.dag, run.id);
+      else this.#admit(activateRun(run, run.events, version), 0);
     }
-    this.#refill();
+    this.#loader.refill();
     this.#pump();
   }
 
@@ -273,7 +281,7 @@ export class Scheduler implements Service, ExecutorListener {
     this.#runs.delete(run);
     this.inbox.onRunEnd(run.dag);
     this.#options.onRunEnd?.(run);
-    this.#refill();
+    this.#loader.refill();
   }
 
   /** A run that only waits for a retry takes no memory until it is due. What the metadata DB does not have yet stays. */
@@ -282,7 +290,7 @@ export class Scheduler implements Service, ExecutorListener {
     if (!isWaiting || this.#unstored.has(run)) return;
     if (run.tasks.some(({ state }) => state === "scheduled" || state === "queued" || state === "running")) return;
     this.#runs.delete(run);
-    this.#refill();
+    this.#loader.refill();
   }
 
   #retryAt({ id, dag }: ActiveRun, dueAt: number): void {
@@ -295,26 +303,13 @@ export class Scheduler implements Service, ExecutorListener {
       if (run === undefined) this.#loader.resume(retry);
       else this.#enqueueDue(run, retry.dueAt);
     }
-    this.#refill();
+    this.#loader.refill();
     this.#pump();
   }
 
   #enqueueDue(run: ActiveRun, dueBy: number): void {
     run.tasks.forEach((task, index) => {
       if (task.state === "up_for_retry" && (task.dueAt ?? 0) <= dueBy) this.#enqueue(run, index);
-    });
-  }
-
-  /** Reads runs into what memory is free, a page in each turn of the event loop, so that nothing waits for a long backlog. */
-  #refill(): void {
-    if (this.#isRefilling || !this.#loader.waiting.some((dag) => this.#runs.isLow(dag))) return;
-    this.#isRefilling = true;
-    setImmediate(() => {
-      this.#isRefilling = false;
-      if (this.#isDraining) return;
-      for (const dag of this.#loader.waiting) if (this.#runs.isLow(dag)) this.#loader.load(dag);
-      this.#pump();
-      this.#refill();
     });
   }
 

@@ -14,7 +14,9 @@ import { GroupCommitter } from "../../metadata-db/committer.ts";
 import { DefinitionStore } from "../../metadata-db/sqlite/definition-store.ts";
 import { registerProcess } from "../../metadata-db/sqlite/process-store.ts";
 import { SqliteBatchWriter } from "../../metadata-db/sqlite/sqlite-batch-writer.ts";
-import { SqliteOutbox } from "../../metadata-db/sqlite/sqlite-outbox.ts";
+import { SqliteRunner } from "../../metadata-db/sqlite/sqlite-runner.ts";
+import { SqlOutbox } from "../../metadata-db/stores/outbox-store.ts";
+import { SourceStore } from "../../metadata-db/stores/source-store.ts";
 import { Relay } from "../../relay/relay.ts";
 import { createAssetEvent } from "../../scheduler/create-asset-event.ts";
 import { createDagRun } from "../../scheduler/create-dag-run.ts";
@@ -57,6 +59,7 @@ export class Engine implements EngineControl {
     const { db, catalog, clock, log, connections } = options;
     const ownerId = registerProcess(db, ROLES, clock.now());
     const writer = new SqliteBatchWriter(db, ownerId);
+    const runner = new SqliteRunner(db);
     const listener: CommitListener = {
       onRuns: (runs) => this.scheduler.onRuns(runs),
       onInbox: (rows) => this.scheduler.onInbox(rows),
@@ -68,7 +71,7 @@ export class Engine implements EngineControl {
       (trigger) => catalog.findTrigger(trigger.kind)?.canonical(trigger.params) ?? canonicalJson(trigger.params),
     );
     this.relay = new Relay({
-      outbox: new SqliteOutbox(db, this.committer),
+      outbox: new SqlOutbox(runner, this.committer, ownerId),
       connections,
       catalog,
       clock,
@@ -80,11 +83,12 @@ export class Engine implements EngineControl {
       this.triggerer.setSubscriptions(subscriptionsOf(definitions));
     });
     this.scheduler = makeScheduler(options, { ownerId, committer: this.committer, definitions: this.definitions });
+    const sources = new SourceStore(runner);
     const sink = new Ingester({
       committer: this.committer,
       definitions: () => this.definitions.current,
-      positions: async (source) => writer.sources.readAll(source),
-      cursor: async (source) => writer.sources.readCursor(source),
+      positions: (source) => sources.positions(source),
+      cursor: (source) => sources.cursor(source),
       waitForRoom: (triggerId) => this.#waitForRoom(triggerId),
     });
     this.triggerer = new Triggerer({ sink, connections, catalog: this.#withOwnTriggers(), clock, log: log.child({ part: "triggerer" }) });

@@ -10,8 +10,9 @@ import type { Log } from "../../domain/log.ts";
 import type { ActiveRun } from "../../domain/run.ts";
 import { userCodeEnvironment } from "../../domain/user-code-environment.ts";
 import { LocalExecutor } from "../../executors/local/local-executor.ts";
-import { SqliteInboxStore } from "../../metadata-db/sqlite/sqlite-inbox-store.ts";
-import { SqliteRunStore } from "../../metadata-db/sqlite/sqlite-run-store.ts";
+import { SqliteRunner } from "../../metadata-db/sqlite/sqlite-runner.ts";
+import { SqlInboxStore } from "../../metadata-db/stores/inbox-store.ts";
+import { SqlRunStore } from "../../metadata-db/stores/run-store.ts";
 import { Scheduler } from "../../scheduler/scheduler.ts";
 import type { DefinitionHolder } from "./definition-holder.ts";
 
@@ -45,12 +46,14 @@ const WORKER_MAX_RSS_BYTES = 2 ** 30;
 /** A scheduler with warm workers on this machine. */
 export function makeScheduler(parts: SchedulerParts, { ownerId, committer, definitions, observe }: SchedulerLinks): Scheduler {
   const { config, db, clock, log, onRunEnd } = parts;
+  const runner = new SqliteRunner(db);
   return new Scheduler({
     committer,
-    store: new SqliteRunStore(db),
-    inboxStore: new SqliteInboxStore(db),
+    store: new SqlRunStore(runner, ownerId),
+    inboxStore: new SqlInboxStore(runner),
     definitions: () => definitions.current,
-    findVersion: (id) => definitions.findVersionNow(id),
+    knownVersion: (id) => definitions.knownVersion(id),
+    findVersion: (id) => definitions.findVersion(id),
     bundlesFolder: join(config.home, "bundles"),
     ownerId,
     backlogLimit: config.backlogLimit,

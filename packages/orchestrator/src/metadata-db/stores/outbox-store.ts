@@ -1,21 +1,25 @@
-import type { Database, Statement } from "better-sqlite3";
 import type { Committer } from "../../domain/committer.ts";
 import type { Outbox, OutboxMessage, OutboxOutcome } from "../../domain/outbox.ts";
 import type { OutboxMessageTable } from "../../domain/tables.ts";
+import { all, type SqlRunner } from "../sql-script.ts";
 import { decodeObject } from "../stored-json.ts";
 
-/** Reads pending messages; what became of them goes through the committer. */
-export class SqliteOutbox implements Outbox {
+/** Reads the pending messages of a process; what became of them goes through the committer. */
+export class SqlOutbox implements Outbox {
+  readonly #runner: SqlRunner;
   readonly #committer: Committer;
-  readonly #selectPending: Statement;
+  readonly #ownerId: number;
 
-  constructor(db: Database, committer: Committer) {
+  constructor(runner: SqlRunner, committer: Committer, ownerId: number) {
+    this.#runner = runner;
     this.#committer = committer;
-    this.#selectPending = db.prepare("SELECT * FROM outbox_message WHERE state < 10 AND id > ? ORDER BY id LIMIT ?");
+    this.#ownerId = ownerId;
   }
 
   async pending(afterId: number, limit: number): Promise<readonly OutboxMessage[]> {
-    return (this.#selectPending.all(afterId, limit) as OutboxMessageTable[]).map((row) => ({
+    const sql = "SELECT * FROM outbox_message WHERE state < 10 AND id > ? AND owner_id = ? ORDER BY id LIMIT ?";
+    const rows = await this.#runner.run(() => all<OutboxMessageTable>(sql, afterId, this.#ownerId, limit));
+    return rows.map((row) => ({
       id: row.id,
       kind: row.kind,
       connection: row.connection,

@@ -1,5 +1,5 @@
-import type { Database, Statement } from "better-sqlite3";
 import type { IngestCountReason } from "../../domain/watcher-reads.ts";
+import type { CommitRows } from "./commit-rows.ts";
 
 const MINUTE_MS = 60_000;
 const MAX_SAMPLES = 20;
@@ -13,16 +13,10 @@ interface Count {
 }
 
 /** Messages that made no event: how many in each minute, and the newest of them. */
-export class IngestCountWriter {
-  readonly #upsert: Statement;
+export class IngestCounts {
   /** The newest of each trigger and reason: also those of a minute's earlier commits. */
   readonly #samples = new Map<string, readonly string[]>();
   #counts = new Map<string, Count>();
-
-  constructor(db: Database) {
-    this.#upsert = db.prepare(`INSERT INTO ingest_count (trigger_id, minute, reason, process_id, n, samples) VALUES (?, ?, ?, 0, ?, ?)
-      ON CONFLICT (trigger_id, minute, reason, process_id) DO UPDATE SET n = n + excluded.n, samples = excluded.samples`);
-  }
 
   /** One for each of `names`. */
   add(triggerId: number, reason: IngestCountReason, names: readonly string[], now: number): void {
@@ -39,12 +33,12 @@ export class IngestCountWriter {
     this.#counts = new Map();
   }
 
-  /** Within the transaction whose messages they are of. */
-  store(): void {
+  /** To the commit whose messages they are of. */
+  plan(rows: CommitRows, processId: number): void {
     for (const [key, { triggerId, minute, reason, n, samples }] of this.#counts) {
       const newest = [...(this.#samples.get(key) ?? []), ...samples].slice(-MAX_SAMPLES);
       this.#samples.set(key, newest);
-      this.#upsert.run(triggerId, minute, reason, n, JSON.stringify(newest));
+      rows.add("ingestCounts", [triggerId, minute, reason, processId, n, JSON.stringify(newest)]);
     }
     this.#counts = new Map();
   }

@@ -1,0 +1,11 @@
+/** What the plan of a commit must know of the database, as it is within its transaction. */
+export interface CommitLookups {
+  sourceId(source: string): number;
+  /** Moves past `offset`; false where the position is beyond it already. */
+  advance(source: string, partition: string, offset: number): boolean;
+  /** Marks an identity as seen; false where it was before. */
+  see(hash: Uint8Array, now: number): boolean;
+  hasRun(dag: number, customRunId: string): boolean;
+  /** False where it is gone. */
+  hasDeadLetter(id: number): boolean;
+}
