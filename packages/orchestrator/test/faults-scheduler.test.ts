@@ -38,6 +38,8 @@ class HeldExecutor implements Executor {
   dispatch(dispatch: TaskDispatch): void {
     this.dispatched.push(dispatch);
   }
+  readonly workerAddress = null;
+  setPeers(): void {}
   cancel(): void {}
   drain(): void {}
   workers(): [] {

@@ -68,4 +68,8 @@ export interface Executor extends Service {
   /** From now on takes nothing; what has begun nowhere is given back as lost. */
   drain(): void;
   workers(): readonly WorkerHealth[];
+  /** Where workers of other machines connect, `host:port`; null where none can. */
+  readonly workerAddress: string | null;
+  /** Where all schedulers take workers, `host:port`: those that are connected here connect there, too. */
+  setPeers(schedulers: readonly string[]): void;
 }

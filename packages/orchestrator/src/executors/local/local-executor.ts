@@ -43,6 +43,7 @@ const RESPAWN_MS = 1_000;
 
 /** Warm worker processes on this machine, over a Unix socket. */
 export class LocalExecutor implements Executor {
+  readonly workerAddress = null;
   readonly #options: LocalExecutorOptions;
   readonly #workers = new Set<LocalWorker>();
   readonly #token = randomBytes(24).toString("base64url");
@@ -103,6 +104,13 @@ export class LocalExecutor implements Executor {
     worker.dispatch(dispatch);
   }
 
+  /** How many slots of the workers it may have are taken, from 0 to 1. */
+  load(isolation: "shared" | "process"): number {
+    let running = 0;
+    for (const worker of this.#workers) if (worker.isolation === isolation) running += worker.tries.size;
+    return running / (this.#options.maxWorkers * (isolation === "shared" ? this.#options.slots : 1));
+  }
+
   cancel(ref: TryRef): void {
     for (const worker of this.#workers) {
       const tried = worker.tries.get(ref.fence);
@@ -113,6 +121,10 @@ export class LocalExecutor implements Executor {
   /** What it was given has all begun: nothing is to be given back. */
   drain(): void {
     this.#isDraining = true;
+  }
+
+  setPeers(): void {
+    // Its workers are this scheduler's alone.
   }
 
   /** Replaces the workers, each once its tasks have ended: what they have imported is not what the project has any more. */
