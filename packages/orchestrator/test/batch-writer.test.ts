@@ -1,178 +1,162 @@
 import { strict as assert } from "node:assert";
-import { test } from "node:test";
-import type { Work } from "../src/metadata-db/committer.ts";
-import { WorkFailure } from "../src/metadata-db/committer.ts";
+import { test, type TestContext } from "node:test";
+import { createServer, connect, type Socket } from "node:net";
+import { skipWithout } from "@millrace/test-services";
+import { ShardLost } from "../src/domain/committer.ts";
+import { type BatchWriter, StoreUnavailable, type Work, WorkFailure } from "../src/metadata-db/committer.ts";
+import { PostgresBatchWriter } from "../src/metadata-db/postgres/postgres-batch-writer.ts";
+import { PostgresRunner } from "../src/metadata-db/postgres/postgres-runner.ts";
+import { all, execute, type SqlRunner, type SqlValue } from "../src/metadata-db/sql-script.ts";
 import { openDatabase } from "../src/metadata-db/sqlite/open-database.ts";
 import { SqliteBatchWriter } from "../src/metadata-db/sqlite/sqlite-batch-writer.ts";
 import { SqliteRunner } from "../src/metadata-db/sqlite/sqlite-runner.ts";
 import { SqlRunStore } from "../src/metadata-db/stores/run-store.ts";
 import { SourceStore } from "../src/metadata-db/stores/source-store.ts";
-import { DECISION_CODES } from "../src/domain/decision.ts";
-import { hashIdentity } from "../src/domain/ingest.ts";
-import type { IngestEntry } from "../src/domain/ingest-unit.ts";
+import { at, entry, foldOf, held, ingest, step, testBatchWriter, withId, type WriterUnderTest } from "./batch-writer.testsuite.ts";
+import { createDatabase, openTestPostgres, sharedPostgres } from "./postgres-database.ts";
 
-function setUp() {
-  const db = openDatabase(":memory:");
-  const runner = new SqliteRunner(db);
-  return { db, writer: new SqliteBatchWriter(db, 1), store: new SqlRunStore(runner, 1), sources: new SourceStore(runner) };
-}
-
-function entry(fields: Partial<IngestEntry> = {}): IngestEntry {
-  const event = {
-    assetId: 1,
-    assetName: "a",
-    payload: Buffer.from("{}"),
-    messageKey: null,
-    headers: null,
-    extra: null,
-    partitionKey: null,
-    sentAt: null,
-  };
-  const decisions = [{ dag: 7, versionId: 3, code: DECISION_CODES.run, reason: null, inbox: null }];
+function underTest(runner: SqlRunner, writerOf: (processId: number) => BatchWriter): WriterUnderTest {
   return {
-    source: "s",
-    position: null,
-    seen: null,
-    messageId: null,
-    value: null,
-    key: null,
-    headers: null,
-    deadLetters: [],
-    rejected: [],
-    ignored: [],
-    cursor: null,
-    events: [{ ...event, decisions }],
-    ...fields,
+    writer: writerOf(1),
+    writerOf,
+    store: new SqlRunStore(runner, 1),
+    sources: new SourceStore(runner),
+    all: <Row extends object>(sql: string, ...parameters: readonly SqlValue[]) => runner.run(() => all<Row>(sql, ...parameters)),
   };
 }
 
-const ingest = (...entries: IngestEntry[]): Work => ({ kind: "ingest", unit: { triggerId: 5, entries } });
-const at = (offset: number): IngestEntry => entry({ position: { partition: "0", offset } });
-const withId = (id: string): IngestEntry => entry({ seen: hashIdentity("s", id), messageId: id });
-
-test("a position below the stored one is a duplicate, within a batch and across restarts (P2)", async () => {
-  const { db, writer, sources } = setUp();
-  const first = writer.write([ingest(at(0), at(1)), ingest(at(1), at(2))], 1);
-  assert.deepEqual(first.results, [
-    { events: 2, deadLetters: 0, duplicates: 0, runs: 2 },
-    { events: 1, deadLetters: 0, duplicates: 1, runs: 1 },
-  ]);
-  const restarted = new SqliteBatchWriter(db, 2);
-  assert.deepEqual(restarted.write([ingest(at(2), at(3))], 2).results, [{ events: 1, deadLetters: 0, duplicates: 1, runs: 1 }]);
-  assert.equal((await sources.positions("s")).get("0"), 4n);
-  const counts = db.prepare("SELECT process_id, reason, n, samples FROM ingest_count ORDER BY process_id").raw().all();
-  assert.deepEqual(counts, [
-    [1, "duplicate", 1, '["0:1"]'],
-    [2, "duplicate", 1, '["0:2"]'],
-  ]);
+testBatchWriter({
+  name: "SQLite",
+  skip: false,
+  open: async () => {
+    const db = openDatabase(":memory:");
+    return underTest(new SqliteRunner(db), (processId) => new SqliteBatchWriter(db, processId));
+  },
 });
 
-test("an identity seen before is a duplicate (P2)", () => {
-  const { writer } = setUp();
-  writer.write([ingest(withId("a"))], 1);
-  assert.deepEqual(writer.write([ingest(withId("a"), withId("b"), withId("b"))], 2).results, [
-    { events: 1, deadLetters: 0, duplicates: 2, runs: 1 },
-  ]);
-});
+const skip = skipWithout("postgres");
 
-test("a message without identity is taken each time", () => {
-  const { writer } = setUp();
-  assert.deepEqual(writer.write([ingest(entry(), entry())], 1).results, [{ events: 2, deadLetters: 0, duplicates: 0, runs: 2 }]);
-});
-
-test("decisions name the runs of their commit, also above 4,096 ids", () => {
-  const { db, writer } = setUp();
-  const { runs } = writer.write([ingest(...Array.from({ length: 3000 }, (_, offset) => at(offset)))], 1);
-  const events = db.prepare("SELECT id, decisions FROM asset_event ORDER BY id").all() as { id: number; decisions: Buffer }[];
-  assert.equal(events.length, 3000);
-  const named = events.map(
-    ({ id, decisions }) => Math.floor(id / 4096) * 4096 + (JSON.parse(decisions.toString()) as [number, number, number][])[0]![2],
-  );
-  assert.deepEqual(
-    named,
-    runs.map(({ id }) => id),
-  );
-  const later = writer.write([ingest(at(3000))], 2).runs[0]!.id;
-  assert.ok(later > Math.max(...named), "a later commit has larger ids");
-});
-
-test("a transaction that fails leaves nothing, and its positions can come again", () => {
-  const { db, writer } = setUp();
-  const bad = entry({ position: { partition: "0", offset: 1 }, events: [{ ...entry().events[0]!, payload: null as never }] });
-  assert.throws(() => writer.write([ingest(at(0), bad)], 1), /NOT NULL/);
-  assert.deepEqual(db.prepare("SELECT count(*) AS n FROM asset_event").get(), { n: 0 });
-  assert.deepEqual(writer.write([ingest(at(0))], 1).results, [{ events: 1, deadLetters: 0, duplicates: 0, runs: 1 }]);
-});
-
-test("a run id that exists fails alone", () => {
-  const { writer } = setUp();
-  const create: Work = {
-    kind: "create",
-    run: { dag: 1, versionId: 1, type: "manual", logicalDate: null, params: null, customRunId: "mine", part: "", events: [] },
+async function openPostgresWriters(t: TestContext, { port }: { readonly port?: number } = {}) {
+  const url = new URL(await createDatabase());
+  const database = await openTestPostgres(t, url.href);
+  if (port !== undefined) url.port = String(port);
+  const runner = new PostgresRunner(database.pool, database.address);
+  const live = "INSERT INTO process (roles, state, host, pid, started_at) VALUES ('scheduler', 'live', 'h', 1, 0)";
+  for (let count = 0; count < 2; count += 1) await runner.run(() => execute(live));
+  await runner.run(() => execute("UPDATE shard SET owner_id = 1"));
+  const fenced: number[] = [];
+  const writerOf = (processId: number): PostgresBatchWriter => {
+    const writer = new PostgresBatchWriter({
+      makeClient: () => database.makeClient("commits", { pipeline: true, connectionString: url.href }),
+      processId,
+      ownerOf: () => processId,
+      purge: async () => undefined,
+      onFenced: () => void fenced.push(processId),
+    });
+    t.after(() => writer.close());
+    return writer;
   };
-  const { results, runs } = writer.write([create, create, ingest(at(0))], 1);
-  assert.ok(results[1] instanceof WorkFailure);
-  assert.equal(runs.length, 2);
+  return { ...underTest(runner, writerOf), database, fenced };
+}
+
+testBatchWriter({ name: "PostgreSQL", skip, open: (t) => openPostgresWriters(t) });
+
+test("PostgreSQL: two processes that read one partition store each message once (P2)", { skip }, async (t) => {
+  const { all: select, writer, writerOf } = await openPostgresWriters(t);
+  const other = writerOf(2);
+  await Promise.all([writer.write([ingest(at(0), at(1), at(2))], 1), other.write([ingest(at(0), at(1), at(2), at(3))], 1)]);
+  assert.deepEqual(await select("SELECT message_offset AS at FROM asset_event ORDER BY at"), [{ at: 0 }, { at: 1 }, { at: 2 }, { at: 3 }]);
+  await Promise.all([writer.write([ingest(withId("x"), withId("y"))], 1), other.write([ingest(withId("y"), withId("x"))], 1)]);
+  assert.equal((await select("SELECT 1 FROM asset_event WHERE message_id IS NOT NULL")).length, 2);
 });
 
-test("unfinished runs are read in order, by pages, with their event", async () => {
-  const { db, writer, store } = setUp();
-  db.prepare("INSERT INTO asset (id, name, extra, created_at, updated_at) VALUES (1, 'a', '{}', 0, 0)").run();
-  const { runs } = writer.write([ingest(at(0), at(1), at(2))], 1);
-  writer.write(
-    [
-      {
-        kind: "write",
-        writes: {
-          runId: runs[0]!.id,
-          run: { state: 10, startedAt: 1, endedAt: 2, rescues: 0, error: null },
-          taskInstances: [],
-          tries: [],
-          logs: [],
-          outletEvents: [],
-          outbox: [],
-        },
-      },
-    ],
-    2,
-  );
-  assert.deepEqual(await store.activeDags(), [7]);
-  assert.deepEqual(await store.active(7, 0, 1), [{ id: runs[1]!.id, bytes: 2 }]);
-  assert.deepEqual(await store.active(7, runs[1]!.id, 10), [{ id: runs[2]!.id, bytes: 2 }]);
-  assert.deepEqual(await store.active(8, 0, 10), []);
-  const loaded = await store.load(runs.map(({ id }) => id));
-  assert.deepEqual(
-    loaded.map((run) => [run.id, run.events[0]?.data.payload.toString()]),
-    [
-      [runs[1]!.id, "{}"],
-      [runs[2]!.id, "{}"],
-    ],
-    "the first has finished",
-  );
-  assert.deepEqual([...(await store.countUnstarted())], [[5, 2]]);
+test("PostgreSQL: of two processes that make a run of one id, one is told that it exists", { skip }, async (t) => {
+  const { writer, writerOf } = await openPostgresWriters(t);
+  const run = { dag: 1, versionId: 1, type: "manual", logicalDate: null, params: null, customRunId: "mine", part: "", events: [] } as const;
+  const create: Work = { kind: "create", run };
+  const receipts = await Promise.all([writer.write([create], 1), writerOf(2).write([create], 1)]);
+  assert.equal(receipts.filter(({ results }) => results[0] instanceof WorkFailure).length, 1);
 });
 
-test("starts are stored where there is no position yet, and nowhere else", async () => {
-  const { writer, sources } = setUp();
-  writer.write([ingest(at(4))], 1);
-  writer.write(
-    [
-      {
-        kind: "positions",
-        source: "s",
-        starts: new Map([
-          ["0", 0n],
-          ["1", 9n],
-        ]),
-      },
-    ],
-    1,
-  );
-  assert.deepEqual(
-    [...(await sources.positions("s"))],
-    [
-      ["0", 5n],
-      ["1", 9n],
-    ],
-  );
+test("PostgreSQL: a process that was declared dead stores nothing more, and is told", { skip }, async (t) => {
+  const { all: select, writer, fenced } = await openPostgresWriters(t);
+  const { runs } = await writer.write([ingest(entry())], 1);
+  await select("UPDATE process SET state = 'dead' WHERE id = 1");
+  const ended = step(runs[0]!.id, { run: { state: 10, startedAt: 1, endedAt: 2, rescues: 0, error: null } });
+  for (const work of [ingest(entry()), ended]) await assert.rejects(writer.write([work], 2) as Promise<unknown>, StoreUnavailable);
+  assert.deepEqual(fenced, [1, 1]);
+  assert.deepEqual(await select("SELECT state FROM dag_run"), [{ state: 0 }]);
+});
+
+test("PostgreSQL: what was folded under a lease that is lost, or was lost in between, is not stored", { skip }, async (t) => {
+  const { all: select, writer } = await openPostgresWriters(t);
+  const { inbox } = await writer.write([ingest(held(7))], 1);
+  for (const lost of ["owner_id = 2", "owner_id = 1, epoch = 2"]) {
+    await select(`UPDATE shard SET ${lost} WHERE id = 9`);
+    const { results, runs } = await writer.write([foldOf(inbox), ingest(entry())], 2);
+    assert.ok(results[0] instanceof WorkFailure && results[0].error instanceof ShardLost);
+    assert.equal(runs.length, 1, "the rest of the batch is stored");
+  }
+  assert.equal((await select("SELECT 1 FROM pattern_event")).length, 1);
+});
+
+test("PostgreSQL: text that it cannot hold is stored with a sign in its place; bytes are as they came", { skip }, async (t) => {
+  const { all: select, writer } = await openPostgresWriters(t);
+  const bytes = Buffer.from([0, 1, 255, 92, 34]);
+  const odd = (offset: number): ReturnType<typeof entry> => {
+    const [event] = entry().events;
+    const position = { partition: 'a"\\{}', offset };
+    return entry({ messageId: 'm\0"\\,NULL', position, events: [{ ...event!, payload: bytes, messageKey: bytes, partitionKey: "NULL" }] });
+  };
+  await writer.write([ingest(odd(0))], 1);
+  await writer.write([ingest(odd(1), odd(2))], 1);
+  const rows = await select<{ payload: Buffer; message_id: string; partition: string; partition_key: string }>("SELECT * FROM asset_event");
+  assert.equal(rows.length, 3);
+  for (const row of rows) {
+    assert.deepEqual([...row.payload], [...bytes]);
+    assert.deepEqual([row.message_id, row.partition, row.partition_key], ['m\uFFFD"\\,NULL', 'a"\\{}', "NULL"]);
+  }
+});
+
+/** Passes everything on until the client commits; then the server's answer is kept, and the connection cut. */
+async function startCuttingProxy(t: TestContext, port: number): Promise<{ readonly port: number; isCutting: boolean }> {
+  const sockets = new Set<Socket>();
+  const proxy = { port: 0, isCutting: false };
+  const server = createServer((client) => {
+    const target = connect(port, "127.0.0.1");
+    let isCommitting = false;
+    for (const socket of [client, target]) sockets.add(socket.on("error", () => undefined));
+    client.on("data", (bytes) => {
+      isCommitting ||= proxy.isCutting && bytes.includes("COMMIT");
+      target.write(bytes);
+    });
+    target.on("data", (bytes) => {
+      if (!isCommitting) client.write(bytes);
+      else if (bytes.includes("COMMIT\0")) client.destroy();
+    });
+    client.on("close", () => target.destroy());
+    target.on("close", () => client.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return Object.assign(proxy, { port: (server.address() as { port: number }).port });
+}
+
+test("PostgreSQL: a commit whose answer is lost is not stored again, and what it made is told", { skip }, async (t) => {
+  const proxy = await startCuttingProxy(t, (await sharedPostgres()).port);
+  const { all: select, writer } = await openPostgresWriters(t, proxy);
+  const { runs } = await writer.write([ingest(entry())], 1);
+  const event = { taskIndex: 0, mapIndex: 0, event: entry().events[0]! };
+  const ended = step(runs[0]!.id, { outletEvents: [event] });
+  proxy.isCutting = true;
+  await assert.rejects(writer.write([ended], 2) as Promise<unknown>, StoreUnavailable);
+  proxy.isCutting = false;
+  const receipt = await writer.write([ingest(entry()), ended], 3);
+  assert.equal(receipt.runs.length, 2, "the run of the lost answer, and the new one");
+  assert.deepEqual(receipt.results, [{ events: 1, deadLetters: 0, duplicates: 0, runs: 1 }, undefined]);
+  assert.equal((await select("SELECT 1 FROM asset_event")).length, 3);
+  assert.equal((await writer.write([ingest(entry())], 4)).runs.length, 1, "told once");
 });

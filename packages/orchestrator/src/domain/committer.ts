@@ -57,8 +57,9 @@ export interface InboxRow extends PendingEvent {
 /** What the inbox of one DAG came to, or the time: all of it in one commit. */
 export interface FoldWrites {
   readonly dag: number;
-  /** Only its holder folds (ADR 0012). */
+  /** Only its holder folds (ADR 0012): the lease that it was folded under. */
   readonly shard: number;
+  readonly shardEpoch: number;
   readonly versionId: number;
   readonly runs: readonly FoldedRun[];
   /** Events that start nothing: their rows go, and this is why. */
@@ -67,6 +68,11 @@ export interface FoldWrites {
   readonly scheduled: readonly { readonly part: string; readonly logicalDate: number }[];
   /** By PatternPart.path. */
   readonly timeParts: readonly { readonly part: string; readonly state: TimePartState }[];
+}
+
+/** A fold was not stored: another process holds the shard by now, and folds the same rows. */
+export class ShardLost extends Error {
+  override readonly name = "ShardLost";
 }
 
 export interface TaskKey {

@@ -124,21 +124,18 @@ export class Inbox {
   /** Gives up all that waits for a DAG now; what comes while it does is not meant. */
   async drop(dag: DagEntry, reason: string): Promise<void> {
     const { store, committer } = this.#options;
-    const base = { dag: dag.id, shard: dag.shard, versionId: dag.version.id, runs: [], scheduled: [], timeParts: [] };
+    const base = { dag: dag.id, shard: dag.shard, shardEpoch: 0, versionId: dag.version.id, runs: [], scheduled: [], timeParts: [] };
     const newest = await store.newestRow(dag.id);
-    let isDone = false;
-    while (!isDone) {
-      // What is being folded, or dropped by another, is no longer there to drop.
-      await this.#alone(dag.id, async () => {
-        const rows = (await store.read(dag.id, 0, RUNS_PER_FOLD)).filter(({ pending }) => pending.rowId <= newest);
-        isDone = rows.length === 0;
-        if (isDone) return;
-        const rejected = rows.map((row) => ({ event: { ...row.pending, slots: [] }, code: DECISION_CODES.dropped, reason }));
-        const writes = { ...base, rejected };
-        await committer.fold(writes);
-        this.#decided(writes);
-      });
-    }
+    // What is being folded, or dropped by another, is no longer there to drop.
+    const dropPage = async (): Promise<boolean> => {
+      const rows = (await store.read(dag.id, 0, RUNS_PER_FOLD)).filter(({ pending }) => pending.rowId <= newest);
+      const rejected = rows.map((row) => ({ event: { ...row.pending, slots: [] }, code: DECISION_CODES.dropped, reason }));
+      const writes = { ...base, rejected };
+      if (rows.length > 0) await committer.fold(writes);
+      this.#decided(writes);
+      return rows.length > 0;
+    };
+    while (await this.#alone(dag.id, dropPage));
     this.#lanes.delete(dag.id);
     this.refresh();
   }
@@ -171,12 +168,12 @@ export class Inbox {
   }
 
   /** One thing at a time is done with a DAG's rows; what happens to it meanwhile is looked at afterwards. */
-  async #alone(dag: number, act: () => Promise<void>): Promise<void> {
+  async #alone<Value>(dag: number, act: () => Promise<Value>): Promise<Value> {
     while (this.#busy.has(dag)) await this.#busy.get(dag);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#busy.set(dag, promise);
     try {
-      await act();
+      return await act();
     } finally {
       this.#busy.delete(dag);
       resolve();
@@ -239,6 +236,7 @@ export class Inbox {
     return {
       dag: dag.id,
       shard: dag.shard,
+      shardEpoch: 0,
       versionId: dag.version.id,
       runs,
       scheduled,

@@ -8,4 +8,6 @@ export interface CommitLookups {
   hasRun(dag: number, customRunId: string): boolean;
   /** False where it is gone. */
   hasDeadLetter(id: number): boolean;
+  /** This process still holds the lease of a shard, as it did when the work was given. */
+  holdsShard(shard: number, epoch: number): boolean;
 }

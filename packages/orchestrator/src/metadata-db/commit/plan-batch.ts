@@ -1,5 +1,5 @@
 import { MillraceError } from "../../domain/errors.ts";
-import type { RunCreation } from "../../domain/committer.ts";
+import { type FoldWrites, type RunCreation, ShardLost } from "../../domain/committer.ts";
 import { type Work, WorkFailure } from "../committer.ts";
 import type { IngestCounts } from "./ingest-counts.ts";
 import type { PlanContext } from "./plan-context.ts";
@@ -35,7 +35,7 @@ function planOne(work: Work, counts: IngestCounts, context: PlanContext, writeOw
     case "event":
       return planEvent(work.event, NO_CAUSE, context);
     case "fold":
-      return planFold(work.writes, context);
+      return foldUnderLease(work.writes, context);
     case "outbox":
       return planOutboxOutcomes(work.outcomes, context);
     case "replay":
@@ -52,6 +52,12 @@ function planOne(work: Work, counts: IngestCounts, context: PlanContext, writeOw
 function createRun(creation: RunCreation, context: PlanContext): unknown {
   if (creation.customRunId !== null && context.lookups.hasRun(creation.dag, creation.customRunId)) return runExists(creation.customRunId);
   return planCreation(creation, context);
+}
+
+/** What a process folded that has lost the shard meanwhile is its successor's to fold. */
+function foldUnderLease(writes: FoldWrites, context: PlanContext): unknown {
+  if (context.lookups.holdsShard(writes.shard, writes.shardEpoch)) return planFold(writes, context);
+  return new WorkFailure(new ShardLost(`shard ${writes.shard} has another holder`));
 }
 
 export function runExists(customRunId: string | null): WorkFailure {

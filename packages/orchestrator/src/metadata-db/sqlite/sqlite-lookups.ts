@@ -65,6 +65,11 @@ export class SqliteLookups implements CommitLookups {
     return true;
   }
 
+  /** One process has the file, and so every shard. */
+  holdsShard(): boolean {
+    return true;
+  }
+
   /** One row per partition, however many messages. */
   plan(rows: CommitRows): void {
     for (const { sourceId, partition, next } of this.#moved.values()) rows.add("positions", [sourceId, partition, next]);
