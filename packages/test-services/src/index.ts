@@ -1,11 +1,12 @@
 export type { ConformanceBroker } from "./conformance-broker.ts";
+export { findFreePorts } from "./child-server.ts";
 export { eventually } from "./eventually.ts";
 export { FauxqsServer, sharedFauxqs, startFauxqs, type FauxqsOptions, type SqsTestMessage } from "./fauxqs-server.ts";
 export { KafkaServer, sharedKafka, startKafka } from "./kafka-server.ts";
 export type { KafkaReadRecord, KafkaTestClient, KafkaTestRecord } from "./kafka-test-client.ts";
 export { MessageStore } from "./message-store.ts";
 export { startMoto } from "./moto-server.ts";
-export { startPostgres } from "./postgres-server.ts";
+export { type PostgresServer, startPostgres } from "./postgres-server.ts";
 export { testProviderConformance } from "./provider-conformance.testsuite.ts";
 export { startSecureKafka, type SecureKafka } from "./secure-kafka-server.ts";
 export { skipWithout } from "./skip-without.ts";

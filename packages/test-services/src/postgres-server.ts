@@ -25,7 +25,7 @@ function postgresUser(): { readonly uid: number; readonly gid: number } | null {
 }
 
 /** An empty PostgreSQL, whose user `postgres` needs no password. */
-class PostgresServer {
+export class PostgresServer {
   readonly port: number;
   readonly #server: ChildServer;
 
@@ -39,6 +39,21 @@ class PostgresServer {
     return { conn_type: "postgres", host: "127.0.0.1", port: this.port, login: "postgres", schema: "postgres" };
   }
 
+  /** An address for MILLRACE_DB_URL. */
+  url(database = "postgres"): string {
+    return `postgres://postgres@127.0.0.1:${this.port}/${database}`;
+  }
+
+  /** `kill -9` of the server; its processes end with it. */
+  async kill(): Promise<void> {
+    await this.#server.kill();
+  }
+
+  /** After a kill: on the same port and data. */
+  async start(): Promise<void> {
+    await this.#server.start();
+  }
+
   async stop(): Promise<void> {
     await this.#server.stop();
   }
@@ -46,7 +61,14 @@ class PostgresServer {
 
 const AS_POSTGRES = ["--reuid", "postgres", "--regid", "postgres", "--clear-groups"];
 
-export async function startPostgres(): Promise<PostgresServer> {
+export interface PostgresServerOptions {
+  /** Commits are on disk when they are answered, as a metadata DB needs it; otherwise it is quicker. */
+  readonly isDurable?: boolean;
+  /** `name=value` */
+  readonly settings?: readonly string[];
+}
+
+export async function startPostgres({ isDurable = false, settings = [] }: PostgresServerOptions = {}): Promise<PostgresServer> {
   if (whyNoPostgres() !== null) installDebianPackagesOnCi("postgresql");
   const bin = findBin();
   if (bin === null) throw new Error(whyNoPostgres()!);
@@ -56,8 +78,8 @@ export async function startPostgres(): Promise<PostgresServer> {
     isRoot ? ["setpriv", [...AS_POSTGRES, join(bin, program), ...args]] : [join(bin, program), args];
   const server = new ChildServer({ name: "postgres" }, (dir) => {
     const data = join(dir, "data");
-    const settings = ["listen_addresses=127.0.0.1", "fsync=off"].flatMap((setting) => ["-c", setting]);
-    const [file, args] = asUser("postgres", ["-D", data, "-p", String(port), "-k", dir, ...settings]);
+    const all = ["listen_addresses=127.0.0.1", `fsync=${isDurable ? "on" : "off"}`, ...settings].flatMap((setting) => ["-c", setting]);
+    const [file, args] = asUser("postgres", ["-D", data, "-p", String(port), "-k", dir, ...all]);
     return {
       file,
       args,
