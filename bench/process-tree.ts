@@ -1,4 +1,4 @@
-// What a process and everything below it uses, from /proc (Linux).
+// What processes and everything below them use, from /proc (Linux).
 import { readdirSync, readFileSync } from "node:fs";
 
 const TICKS_PER_SECOND = 100;
@@ -20,23 +20,23 @@ function readStat(pid: number): ProcessStat | null {
   }
 }
 
-function tree(root: number): readonly ProcessStat[] {
+function trees(roots: readonly number[]): readonly ProcessStat[] {
   const all = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => readStat(Number(name)) ?? []);
-  const found = all.filter(({ pid }) => pid === root);
-  for (const parent of found) found.push(...all.filter((stat) => stat.parent === parent.pid));
+  const found = all.filter(({ pid }) => roots.includes(pid));
+  for (const parent of found) found.push(...all.filter((stat) => stat.parent === parent.pid && !found.includes(stat)));
   return found;
 }
 
 /** CPU time used so far, ms. */
-export function cpuMs(root: number): number {
-  return tree(root).reduce((sum, stat) => sum + stat.cpuMs, 0);
+export function cpuMs(roots: readonly number[]): number {
+  return trees(roots).reduce((sum, stat) => sum + stat.cpuMs, 0);
 }
 
 /** Proportional set size: shared pages are divided among those who share them. */
-export function pssBytes(root: number): number {
-  return tree(root).reduce((sum, { pid }) => sum + readPss(pid), 0);
+export function pssBytes(roots: readonly number[]): number {
+  return trees(roots).reduce((sum, { pid }) => sum + readPss(pid), 0);
 }
 
 function readPss(pid: number): number {

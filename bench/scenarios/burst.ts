@@ -1,5 +1,6 @@
 import { type Load, preciseNow } from "../load.ts";
 import { countStarts } from "../recorder.ts";
+import { poll } from "../systems/poll.ts";
 import type { SystemUnderTest } from "../systems/system.ts";
 
 export interface BurstRow {
@@ -11,11 +12,12 @@ export interface BurstRow {
 
 /** Everything at once, to an idle system that has run before: first send → all runs done and stored. */
 export async function measureBurst(system: SystemUnderTest, load: Load, runs: number, warmUp: number): Promise<BurstRow> {
-  await load.burst(warmUp);
+  const burst = async (count: number): Promise<void> => (system.burst === undefined ? load.burst(count) : system.burst(count));
+  await burst(warmUp);
   await settled(system, warmUp);
   const bytesBefore = system.databaseBytes();
   const start = preciseNow();
-  await load.burst(runs);
+  await burst(runs);
   await settled(system, warmUp + runs);
   const seconds = (preciseNow() - start) / 1000;
   return { system: system.name, runs, runsPerSecond: runs / seconds, bytesPerRun: (system.databaseBytes() - bytesBefore) / runs };
@@ -32,10 +34,6 @@ export function printBursts(title: string, rows: readonly BurstRow[]): void {
 }
 
 async function settled(system: SystemUnderTest, runs: number): Promise<void> {
-  const deadline = performance.now() + 120_000;
-  while (countStarts(system.starts) < runs) {
-    if (performance.now() > deadline) throw new Error(`${system.name} started ${countStarts(system.starts)} of ${runs} within two minutes`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await poll(`${system.name} to start ${runs} tasks`, () => countStarts(system.starts) >= runs, 300_000);
   await system.settle(runs);
 }

@@ -4,7 +4,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
-import type { SystemOptions, SystemUnderTest } from "./system.ts";
+import { poll } from "./poll.ts";
+import type { System, SystemOptions, SystemUnderTest } from "./system.ts";
 
 const BIN = fileURLToPath(new URL("../../packages/orchestrator/bin/millrace.js", import.meta.url));
 const RECORDER = fileURLToPath(new URL("../recorder.ts", import.meta.url));
@@ -31,7 +32,16 @@ export default defineDag("bench", { schedule: each(readings, { where: "payload.c
 }
 
 /** `millrace standalone` as a user starts it: SQLite, conditions, logs, heartbeats and the API on. */
-export async function startMillrace(options: SystemOptions): Promise<SystemUnderTest> {
+export const millrace: System = {
+  name: "millrace",
+  whyNot: () => null,
+  start: startMillrace,
+  warmUp: 2_000,
+  maxRate: Number.POSITIVE_INFINITY,
+  maxBurst: Number.POSITIVE_INFINITY,
+};
+
+async function startMillrace(options: SystemOptions): Promise<SystemUnderTest> {
   const home = join(options.folder, "home");
   const dags = join(options.folder, "dags");
   const starts = join(options.folder, "millrace-starts.txt");
@@ -55,16 +65,19 @@ export async function startMillrace(options: SystemOptions): Promise<SystemUnder
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as Answer;
   };
-  await poll(async () =>
+  await poll("the watcher to stream", async () =>
     (await get<{ watchers: { health: { state: string } }[] }>("/watchers")).watchers.every(({ health }) => health.state === "streaming"),
   );
   return {
     name: "millrace",
-    pid: child.pid!,
+    pids: [child.pid!],
     starts,
     databaseBytes: () => readDatabaseBytes(join(home, "millrace.db")),
     settle: (runs) =>
-      poll(async () => (await get<{ total_entries: number }>("/dags/bench/dagRuns?state=success&limit=1")).total_entries === runs),
+      poll(
+        `${runs} runs to succeed`,
+        async () => (await get<{ total_entries: number }>("/dags/bench/dagRuns?state=success&limit=1")).total_entries === runs,
+      ),
     stop: async () => {
       child.kill("SIGTERM");
       await once(child, "exit");
@@ -86,15 +99,6 @@ async function logIn(address: string): Promise<string> {
   const body = JSON.stringify({ username: "admin", password: PASSWORD });
   const response = await fetch(`${address}/auth/token`, { method: "POST", headers: { "content-type": "application/json" }, body });
   return ((await response.json()) as { access_token: string }).access_token;
-}
-
-/** Asks until it is so, at most two minutes. */
-async function poll(isTrue: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 120_000;
-  while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error("the system under test did not get there within two minutes");
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 /** All pages, whether they lie in the file or still in the write-ahead log. */
