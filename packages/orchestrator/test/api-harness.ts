@@ -15,7 +15,7 @@ import { systemClock } from "../src/domain/clock.ts";
 import { buildDefinitions } from "../src/domain/definitions.ts";
 import type { EngineControl, EngineHealth } from "../src/domain/engine-control.ts";
 import { MillraceError } from "../src/domain/errors.ts";
-import type { TriggerHealth } from "../src/domain/health.ts";
+import type { TriggerHealth, WorkerHealth } from "../src/domain/health.ts";
 import type { Log } from "../src/domain/log.ts";
 import type { RetentionReads } from "../src/domain/retention.ts";
 import { testConnection } from "../src/domain/test-connection.ts";
@@ -71,6 +71,18 @@ const TRIGGER_HEALTH: TriggerHealth = {
   messages: 5,
   withoutIdentity: 1,
 };
+const WORKER_HEALTH: WorkerHealth = {
+  id: "w1",
+  host: "machine-1",
+  pid: 4_711,
+  version: "9.9.9",
+  state: "disconnected",
+  since: 1_700_000_000_000,
+  slots: 512,
+  running: 3,
+  lastHeartbeatAt: 1_700_000_000_000,
+  reason: "its connection is cut",
+};
 export const PASSWORD = "correct horse battery staple";
 
 /** A real server over a seeded file: runs are created by the scheduler's own code through the real committer; nothing executes them. */
@@ -108,6 +120,7 @@ export async function makeApi(t: TestContext, environment: Readonly<Record<strin
     purge: (request) => retention.purge(request, 20_000),
     triggerHealth: () => [TRIGGER_HEALTH],
     triggerLags: async () => new Map([[SEED.trigger, 42]]),
+    workers: async () => [WORKER_HEALTH],
     version: "9.9.9",
     clock: systemClock,
     log,

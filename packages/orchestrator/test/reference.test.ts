@@ -8,6 +8,7 @@ import type { Command } from "commander";
 import { createProgram } from "../src/cli/create-program.ts";
 import { CLIENT_VARIABLES } from "../src/config/client-config.ts";
 import { loadConfig, OPTIONS } from "../src/config/config.ts";
+import { WORKER_OPTIONS } from "../src/config/worker-config.ts";
 import { IMPORT_ERRORS } from "../src/dag-loader/import-error.ts";
 import { ERRORS } from "../src/domain/errors.ts";
 import { DEAD_LETTER_REASONS } from "../src/domain/ingest-unit.ts";
@@ -74,12 +75,19 @@ test("errors.md has every reason of a dead letter, and no other", () => {
 
 test("configuration.md has every flag and variable, and no other", () => {
   const text = read("configuration.md");
-  const lines = text.split("\n").filter((line) => /^\| .*`MILLRACE_/.test(line));
-  const written = lines.map((line) => [/`(--[a-z-]+)`/.exec(line)?.[1] ?? null, /`(MILLRACE_[A-Z_]+)`/.exec(line)?.[1]]);
-  assert.deepEqual(
-    written,
-    Object.values(OPTIONS).map(({ flag, variable }) => [flag, variable]),
-  );
+  const namesIn = (part: string): unknown => {
+    const lines = part.split("\n").filter((line) => /^\| .*`MILLRACE_/.test(line));
+    return lines.map((line) => [/`(--[a-z-]+)`/.exec(line)?.[1] ?? null, /`(MILLRACE_[A-Z_]+)`/.exec(line)?.[1]]);
+  };
+  const [ofServer = "", ofWorker = ""] = text.split("## Workers on other machines");
+  for (const [part, options] of [
+    [ofServer, OPTIONS],
+    [ofWorker, WORKER_OPTIONS],
+  ] as const)
+    assert.deepEqual(
+      namesIn(part),
+      Object.values(options).map(({ flag, variable }) => [flag, variable]),
+    );
   const { port, host, backlogLimit } = loadConfig({});
   for (const value of [port, host, backlogLimit]) assert.ok(text.includes(`| \`${value}\` |`), String(value));
 });

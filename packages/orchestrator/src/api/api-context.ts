@@ -6,7 +6,7 @@ import type { AuditLog } from "../domain/audit-log.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { ConnectionRegistry } from "../domain/connection-registry.ts";
 import type { EngineControl } from "../domain/engine-control.ts";
-import type { TriggerHealth } from "../domain/health.ts";
+import type { TriggerHealth, WorkerHealth } from "../domain/health.ts";
 import type { Log } from "../domain/log.ts";
 import type { Published, PublishRequest } from "../domain/publish.ts";
 import type { Reads } from "../domain/reads.ts";
@@ -31,6 +31,8 @@ export interface ApiContext {
   readonly triggerHealth: () => readonly TriggerHealth[];
   /** Messages that wait in the broker, by trigger; those whose broker does not tell are left out. */
   readonly triggerLags: () => Promise<ReadonlyMap<number, number>>;
+  /** The workers of this scheduler, local ones too. */
+  readonly workers: () => Promise<readonly WorkerHealth[]>;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;

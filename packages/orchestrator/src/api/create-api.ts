@@ -31,6 +31,7 @@ import { taskInstanceRoutes } from "./routes/task-instance-routes.ts";
 import { taskLogRoutes } from "./routes/task-log-routes.ts";
 import { variableRoutes } from "./routes/variable-routes.ts";
 import { watcherRoutes } from "./routes/watcher-routes.ts";
+import { workerRoutes } from "./routes/worker-routes.ts";
 import { xcomRoutes } from "./routes/xcom-routes.ts";
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
@@ -119,6 +120,7 @@ function addRoutes(app: ApiServer, context: ApiContext): void {
   deadLetterRoutes(app, context);
   deadLetterChangeRoutes(app, context);
   watcherRoutes(app, context);
+  workerRoutes(app, context);
   connectionRoutes(app, context);
   connectionTestRoutes(app, context);
   variableRoutes(app, context);

@@ -108,3 +108,16 @@ export interface LogPageBody {
   readonly content: readonly { readonly timestamp: string; readonly event: string; readonly level: string }[];
   readonly continuation_token: string | null;
 }
+
+export interface WorkerBody {
+  readonly worker_id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly state: string;
+  readonly since: string;
+  readonly slots: number;
+  readonly running: number;
+  readonly last_heartbeat: string | null;
+  readonly reason: string | null;
+}

@@ -5,6 +5,7 @@ import { LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from "../domai
 import { type DatabaseAddress, parseDatabaseUrl } from "./database-url.ts";
 import { type Option, parseDurationMs, parseInteger, parseNames, parseOneOf, parseOption, parseRetentionMs } from "./option.ts";
 import { parseSecretKey } from "./secret-key.ts";
+import { parseWorkerToken } from "./worker-token.ts";
 
 /** What a process needs to know before it starts; read once, never changed. */
 export interface Config {
@@ -25,8 +26,17 @@ export interface Config {
   readonly logFormat: LogFormat;
   /** How long a stop waits for what is under way. */
   readonly drainMs: number;
+  /** Worker processes on this machine; both 0: tasks run on other machines alone. */
   readonly minWorkers: number;
   readonly maxWorkers: number;
+  /** Where workers of other machines connect: 0 takes a free port, null opens none. */
+  readonly workerPort: number | null;
+  /** null: the address that is safe, see read-worker-port.ts. */
+  readonly workerHost: string | null;
+  /** null: the one in `home`, made at first need. */
+  readonly workerToken: string | null;
+  /** PEM files; null: connections of workers are not encrypted. */
+  readonly workerTls: { readonly certFile: string; readonly keyFile: string } | null;
   /** Unstarted runs of one trigger at which its stream pauses. */
   readonly backlogLimit: number;
   /** Events that wait for one DAG at which the streams that bring them pause. */
@@ -51,6 +61,11 @@ export interface ConfigFlags {
   readonly drain?: string | undefined;
   readonly minWorkers?: string | undefined;
   readonly maxWorkers?: string | undefined;
+  readonly localWorkers?: string | undefined;
+  readonly workerPort?: string | undefined;
+  readonly workerHost?: string | undefined;
+  readonly workerTlsCert?: string | undefined;
+  readonly workerTlsKey?: string | undefined;
   readonly backlogLimit?: string | undefined;
   readonly inboxLimit?: string | undefined;
   readonly retention?: string | undefined;
@@ -107,6 +122,28 @@ export const OPTIONS = {
   drain: { flag: "--drain", variable: "MILLRACE_DRAIN", allowed: "a duration like 500ms, 30s, 2m", parse: parseDurationMs },
   minWorkers: { flag: "--min-workers", variable: "MILLRACE_MIN_WORKERS", allowed: "an integer from 1 to 256", parse: parseInteger(1, 256) },
   maxWorkers: { flag: "--max-workers", variable: "MILLRACE_MAX_WORKERS", allowed: "an integer from 1 to 256", parse: parseInteger(1, 256) },
+  localWorkers: {
+    flag: "--local-workers",
+    variable: "MILLRACE_LOCAL_WORKERS",
+    allowed: "an integer from 0 to 256",
+    parse: parseInteger(0, 256),
+  },
+  workerPort: {
+    flag: "--worker-port",
+    variable: "MILLRACE_WORKER_PORT",
+    allowed: "an integer from 0 to 65535",
+    parse: parseInteger(0, 65_535),
+  },
+  workerHost: { flag: "--worker-host", variable: "MILLRACE_WORKER_HOST", allowed: "a host name or address", parse: anyText },
+  workerToken: {
+    flag: null,
+    variable: "MILLRACE_WORKER_TOKEN",
+    allowed: "a text of at least 16 characters, as `openssl rand -hex 32` prints one",
+    isSecret: true,
+    parse: parseWorkerToken,
+  },
+  workerTlsCert: { flag: "--worker-tls-cert", variable: "MILLRACE_WORKER_TLS_CERT", allowed: "a PEM file", parse: anyText },
+  workerTlsKey: { flag: "--worker-tls-key", variable: "MILLRACE_WORKER_TLS_KEY", allowed: "a PEM file", parse: anyText },
   backlogLimit: {
     flag: "--backlog-limit",
     variable: "MILLRACE_BACKLOG_LIMIT",
@@ -155,7 +192,7 @@ export function loadConfig(env: Environment, flags: ConfigFlags = {}): Config {
     secretKey: read<Uint8Array>(OPTIONS.secretKey) ?? null,
     ...readLogConfig(env, flags),
     drainMs: read(OPTIONS.drain, flags.drain) ?? 30_000,
-    ...checkWorkers(read(OPTIONS.minWorkers, flags.minWorkers), read(OPTIONS.maxWorkers, flags.maxWorkers)),
+    ...readWorkers(read, flags),
     backlogLimit: read(OPTIONS.backlogLimit, flags.backlogLimit) ?? 10_000,
     inboxLimit: read(OPTIONS.inboxLimit, flags.inboxLimit) ?? 100_000,
     retentionMs: read(OPTIONS.retention, flags.retention) ?? 30 * DAY_MS,
@@ -182,15 +219,55 @@ export function readLogConfig(
   };
 }
 
-function checkWorkers(min: number | undefined, max: number | undefined): Pick<Config, "minWorkers" | "maxWorkers"> {
+type Read = <Value>(option: Option<Value>, flag?: string) => Value | undefined;
+
+function readWorkers(
+  read: Read,
+  flags: ConfigFlags,
+): Pick<Config, "minWorkers" | "maxWorkers" | "workerPort" | "workerHost" | "workerToken" | "workerTls"> {
+  const workerPort = read<number>(OPTIONS.workerPort, flags.workerPort) ?? null;
+  const [min, max] = [read<number>(OPTIONS.minWorkers, flags.minWorkers), read<number>(OPTIONS.maxWorkers, flags.maxWorkers)];
+  const local = read<number>(OPTIONS.localWorkers, flags.localWorkers);
+  return {
+    ...(local === undefined ? checkWorkers(min, max) : checkLocalWorkers(local, min ?? max, workerPort)),
+    workerPort,
+    workerHost: read<string>(OPTIONS.workerHost, flags.workerHost) ?? null,
+    workerToken: read<string>(OPTIONS.workerToken) ?? null,
+    workerTls: checkTls(read<string>(OPTIONS.workerTlsCert, flags.workerTlsCert), read<string>(OPTIONS.workerTlsKey, flags.workerTlsKey)),
+  };
+}
+
+type WorkerCounts = Pick<Config, "minWorkers" | "maxWorkers">;
+
+function checkWorkers(min: number | undefined, max: number | undefined): WorkerCounts {
   const minWorkers = min ?? Math.min(1, max ?? 1);
   const maxWorkers = max ?? Math.max(minWorkers, 2, availableParallelism());
   if (minWorkers <= maxWorkers) return { minWorkers, maxWorkers };
-  const name = `${OPTIONS.minWorkers.flag} (${OPTIONS.minWorkers.variable})`;
-  throw new MillraceError("CONFIG_INVALID", `${name}: expected at most the greatest number of workers, ${maxWorkers}, got '${minWorkers}'`);
+  throw invalid(OPTIONS.minWorkers, `expected at most the greatest number of workers, ${maxWorkers}, got '${minWorkers}'`);
+}
+
+function checkLocalWorkers(local: number, other: number | undefined, workerPort: number | null): WorkerCounts {
+  if (other !== undefined) {
+    const others = `${OPTIONS.minWorkers.flag} and ${OPTIONS.maxWorkers.flag}`;
+    throw invalid(OPTIONS.localWorkers, `expected it without ${others}, which it stands for, got it with '${other}'`);
+  }
+  if (local === 0 && workerPort === null)
+    throw invalid(OPTIONS.localWorkers, `expected ${OPTIONS.workerPort.flag} beside '0', got none: tasks would run nowhere`);
+  return { minWorkers: local, maxWorkers: local };
+}
+
+function checkTls(certFile: string | undefined, keyFile: string | undefined): Config["workerTls"] {
+  if (certFile === undefined && keyFile === undefined) return null;
+  if (certFile === undefined) throw invalid(OPTIONS.workerTlsCert, `expected it beside ${OPTIONS.workerTlsKey.flag}, got none`);
+  if (keyFile === undefined) throw invalid(OPTIONS.workerTlsKey, `expected it beside ${OPTIONS.workerTlsCert.flag}, got none`);
+  return { certFile: resolve(certFile), keyFile: resolve(keyFile) };
+}
+
+function invalid({ flag, variable }: Option<unknown>, message: string): MillraceError {
+  return new MillraceError("CONFIG_INVALID", `${flag} (${variable}): ${message}`);
 }
 
 /** A variable that is set to nothing counts as not set, as in compose files. */
-function nonEmpty(text: string | undefined): string | undefined {
+export function nonEmpty(text: string | undefined): string | undefined {
   return text === undefined || text === "" ? undefined : text;
 }

@@ -125,6 +125,7 @@ export class Scheduler implements Service, ExecutorListener {
     this.#retries.stop();
     this.#loader.stop();
     this.inbox.stop();
+    this.executor.drain();
     if (this.#inFlight.size > 0) await this.#waitUntilIdle(deadlineMs);
     if (this.#inFlight.size > 0) this.#interrupt();
     await this.#options.committer.flush();

@@ -22,6 +22,14 @@ export function standaloneCommand({ env }: CommandContext): Command {
     .option("--drain <duration>", "how long a stop waits for what is under way (MILLRACE_DRAIN, default 30s)")
     .option("--min-workers <n>", "worker processes that are always there (MILLRACE_MIN_WORKERS, default 1)")
     .option("--max-workers <n>", "worker processes at most (MILLRACE_MAX_WORKERS, default the number of cores, at least 2)")
+    .option(
+      "--local-workers <n>",
+      "exactly so many worker processes on this machine; 0: tasks run on others alone (MILLRACE_LOCAL_WORKERS)",
+    )
+    .option("--worker-port <port>", "where workers of other machines connect, 0 for a free port (MILLRACE_WORKER_PORT, default none)")
+    .option("--worker-host <host>", "address of that port (MILLRACE_WORKER_HOST, default 127.0.0.1, with TLS every address)")
+    .option("--worker-tls-cert <file>", "PEM of the certificate that workers see (MILLRACE_WORKER_TLS_CERT)")
+    .option("--worker-tls-key <file>", "PEM of its key (MILLRACE_WORKER_TLS_KEY)")
     .option("--backlog-limit <n>", "waiting runs of one trigger at which it stops pulling (MILLRACE_BACKLOG_LIMIT, default 10000)")
     .option("--inbox-limit <n>", "events that wait for one DAG at which their triggers stop pulling (MILLRACE_INBOX_LIMIT, default 100000)")
     .option("--retention <duration>", "how long ended runs, events and dead letters are kept, or off (MILLRACE_RETENTION, default 30d)")

@@ -3,12 +3,13 @@ import type { Config } from "../../config/config.ts";
 import type { WatcherRead } from "../../domain/watcher-reads.ts";
 import { formatCount } from "../output/format-value.ts";
 import { formatFields } from "../output/print.ts";
+import type { WorkerPort } from "./read-worker-port.ts";
 import type { Standalone } from "./start-standalone.ts";
 
 const MAX_WATCHERS = 10;
 
 /** What a person wants to know of a server that has just started, and what to type next. */
-export async function describeStart({ address, engine, reads }: Standalone, { home, dagsFolders }: Config): Promise<string> {
+export async function describeStart({ address, engine, reads, workerPort }: Standalone, { home, dagsFolders }: Config): Promise<string> {
   const { files, errors } = engine.lastPass;
   const dags = `${engine.definitions.current.dags.size} from ${formatCount(files.length, "file")}`;
   const failures = errors.length === 0 ? "" : `, ${formatCount(errors.length, "import error")}: \`millrace dags errors\` shows what to do`;
@@ -20,8 +21,15 @@ export async function describeStart({ address, engine, reads }: Standalone, { ho
     ["Files", home],
     ["DAGs", dags + failures],
     ...describeWatchers(watchers, engine),
+    ...describeWorkerPort(engine, workerPort),
     ["Next", files.length + errors.length === 0 ? `write a DAG file into ${dagsFolders.join(" or ")}` : `${prefix}npx millrace dags list`],
   ]);
+}
+
+function describeWorkerPort({ scheduler }: Standalone["engine"], port: WorkerPort | null): readonly (readonly [string, string])[] {
+  if (port === null) return [];
+  const { workerAddress } = scheduler.executor;
+  return [["Workers", `connect to ${workerAddress}${port.tls === null ? "" : " with TLS"}; their token: ${port.tokenPlace}`]];
 }
 
 function describeWatchers(watchers: readonly WatcherRead[], engine: Standalone["engine"]): readonly (readonly [string, string])[] {

@@ -23,6 +23,7 @@ import { discoverProviders } from "./discover-providers.ts";
 import { Engine } from "./engine.ts";
 import { type Access, makeAccess } from "./make-access.ts";
 import { prepareFiles, protectDatabaseFile } from "./prepare-files.ts";
+import { readWorkerPort, type WorkerPort } from "./read-worker-port.ts";
 
 export interface StandaloneOptions {
   readonly config: Config;
@@ -38,6 +39,8 @@ export interface Standalone {
   readonly address: string;
   readonly engine: Engine;
   readonly reads: Reads;
+  /** Where workers of other machines connect. */
+  readonly workerPort: WorkerPort | null;
   /** Finishes what is under way within the deadline. A second stop is harmless. */
   stop(deadlineMs: number): Promise<void>;
 }
@@ -85,6 +88,7 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
   };
   const access = makeAccess({ db, config, environment, onConnectionChange });
   const { connections, variables } = access;
+  const workerPort = readWorkerPort(config, log);
   const engine = new Engine({
     config,
     environment,
@@ -95,6 +99,7 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
     clock,
     log,
     version,
+    workerPort,
     ...(onRunEnd && { onRunEnd }),
   });
   const retention = makeRetention(config, engine, reads, log);
@@ -119,7 +124,7 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
     stopped ??= cleanup.run();
     await stopped;
   };
-  return { address: api.address, engine, reads, stop };
+  return { address: api.address, engine, reads, workerPort, stop };
 }
 
 /** What a request waits for: many clients give up after a minute. */
@@ -132,9 +137,10 @@ function makeRetention({ home, retentionMs, retentionRows }: Config, { committer
   return new Retention({ ...parts, bundlesFolder: join(home, "bundles"), retentionMs, retentionRows, pauseMs: PURGE_PAUSE_MS });
 }
 
-/** What the API asks of the triggerer. */
-function triggerParts({ triggerer }: Engine): Pick<ApiContext, "triggerHealth" | "triggerLags"> {
-  return { triggerHealth: () => triggerer.health(), triggerLags: () => triggerer.lags() };
+/** What the API asks of the triggerer and the executor. */
+function triggerParts({ triggerer, scheduler }: Engine): Pick<ApiContext, "triggerHealth" | "triggerLags" | "workers"> {
+  const workers = async () => scheduler.executor.workers();
+  return { triggerHealth: () => triggerer.health(), triggerLags: () => triggerer.lags(), workers };
 }
 
 /** What the API needs to reach other systems itself. */

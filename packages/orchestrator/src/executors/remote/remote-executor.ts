@@ -99,7 +99,9 @@ export class RemoteExecutor implements Executor {
   }
 
   dispatch(dispatch: TaskDispatch): void {
-    if (!this.#place(dispatch)) this.#waiting.push(dispatch);
+    if (this.#place(dispatch)) return;
+    if (this.#isDraining) this.#options.listener.onLost(dispatch.ref, { ...LOST, text: "the scheduler stops" });
+    else this.#waiting.push(dispatch);
   }
 
   cancel(ref: TryRef): void {
@@ -263,8 +265,7 @@ export class RemoteExecutor implements Executor {
     if (dispatch === undefined) return;
     if (code === "LOCKFILE_MISMATCH") this.#noteMismatch(worker, this.#options.lockfileOf(dispatch.place.source), message);
     if (code === "WORKER_DRAINING") worker.isDraining = true;
-    if (this.#isDraining) this.#options.listener.onLost(dispatch.ref, { ...LOST, text: "the scheduler stops" });
-    else this.dispatch(dispatch);
+    this.dispatch(dispatch);
   }
 
   #noteMismatch(worker: ConnectedWorker, lockfile: string | null, message: string): void {

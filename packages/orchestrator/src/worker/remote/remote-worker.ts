@@ -13,7 +13,7 @@ import type { TaskValues } from "../../domain/task-values.ts";
 import { type TaskPlace, type TryRef, WORKER_PROTOCOL } from "../../domain/worker-frames.ts";
 import { BundleStore } from "./bundle-store.ts";
 import { KnownScheduler, type RemoteTry } from "./known-scheduler.ts";
-import { formatSchedulerAddress, parseSchedulerAddress, type SchedulerAddress } from "./scheduler-address.ts";
+import { formatSchedulerAddress, parseSchedulerAddress, type SchedulerAddress } from "../../domain/scheduler-address.ts";
 import { SchedulerLink } from "./scheduler-link.ts";
 import { SlotShares } from "./slot-shares.ts";
 

@@ -9,7 +9,7 @@ import { type Frame, MAX_FRAME_BYTES } from "../../domain/frame-codec.ts";
 import { DEAD_AFTER_MS, Liveness } from "../../domain/liveness.ts";
 import type { Log } from "../../domain/log.ts";
 import { isSameProof, proveToken, type RemoteHello, type RemoteWorkerFrame, type SchedulerFrame } from "../../domain/remote-frames.ts";
-import { formatSchedulerAddress, type SchedulerAddress } from "./scheduler-address.ts";
+import { formatSchedulerAddress, type SchedulerAddress } from "../../domain/scheduler-address.ts";
 
 export interface LinkOptions {
   readonly address: SchedulerAddress;

@@ -1,0 +1,40 @@
+import { type Static, Type } from "typebox";
+import type { WorkerHealth } from "../../domain/health.ts";
+import type { ApiContext, ApiServer } from "../api-context.ts";
+import { toInstant, toNullableInstant } from "../resources/instant.ts";
+import { Instant, NullableInstant, NullableText } from "../resources/nullable.ts";
+import { queryObject } from "./query.ts";
+
+const Worker = Type.Object({
+  worker_id: Type.String(),
+  host: Type.String(),
+  pid: Type.Integer(),
+  version: Type.String(),
+  /** starting, connected, blocked, draining, disconnected, refused */
+  state: Type.String(),
+  since: Instant,
+  slots: Type.Integer(),
+  running: Type.Integer(),
+  last_heartbeat: NullableInstant,
+  /** Why it gets no work, or not all of it; null where it does. */
+  reason: NullableText,
+});
+const WorkerCollection = Type.Object({ workers: Type.Array(Worker), total_entries: Type.Integer() });
+
+export function workerRoutes(app: ApiServer, { workers }: ApiContext): void {
+  const schema = {
+    tags: ["Worker"],
+    summary: "The workers that run tasks, on this machine and on others, and how they are",
+    querystring: queryObject({}),
+    response: { 200: WorkerCollection },
+  };
+  app.get("/api/v2/workers", { schema }, async () => {
+    const found = (await workers()).map(toWorker);
+    return { workers: found, total_entries: found.length };
+  });
+}
+
+function toWorker({ id, host, pid, version, state, since, slots, running, lastHeartbeatAt, reason }: WorkerHealth): Static<typeof Worker> {
+  const instants = { since: toInstant(since), last_heartbeat: toNullableInstant(lastHeartbeatAt) };
+  return { worker_id: id, host, pid, version, state, ...instants, slots, running, reason };
+}
