@@ -5,60 +5,80 @@ import { SlotShares } from "../src/worker/remote/slot-shares.ts";
 test("one scheduler is offered everything, and what its tries free again", () => {
   const shares = new SlotShares<string>(4);
   shares.join("a");
-  assert.deepEqual(shares.settle(), { offers: [["a", 4]], reclaims: [] });
+  assert.deepEqual(
+    shares.settle(() => true),
+    { offers: [["a", 4]], reclaims: [] },
+  );
   assert.deepEqual(
     [1, 2, 3, 4, 5].map(() => shares.use("a")),
     [true, true, true, true, false],
   );
-  assert.deepEqual(shares.settle(), { offers: [], reclaims: [] });
+  assert.deepEqual(
+    shares.settle(() => true),
+    { offers: [], reclaims: [] },
+  );
   shares.end("a");
-  assert.deepEqual(shares.settle().offers, [["a", 1]]);
+  assert.deepEqual(shares.settle(() => true).offers, [["a", 1]]);
 });
 
 test("a second scheduler gets what the first one does not use, without the sum ever being more than there is", () => {
   const shares = new SlotShares<string>(8);
   shares.join("a");
-  shares.settle();
+  shares.settle(() => true);
   for (let used = 0; used < 3; used += 1) shares.use("a");
   shares.join("b");
-  assert.deepEqual(shares.settle(), { offers: [], reclaims: [] }, "nothing is free: a has 3 running and 5 credits");
+  assert.deepEqual(
+    shares.settle(() => true),
+    { offers: [], reclaims: [] },
+    "nothing is free: a has 3 running and 5 credits",
+  );
   shares.want("b");
-  assert.deepEqual(shares.settle(), { offers: [], reclaims: [["a", 4]] });
-  assert.deepEqual(shares.settle().reclaims, [], "it was asked already");
+  assert.deepEqual(
+    shares.settle(() => true),
+    { offers: [], reclaims: [["a", 4]] },
+  );
+  assert.deepEqual(shares.settle(() => true).reclaims, [], "it was asked already");
   // Meanwhile a has used two of them.
   shares.use("a");
   shares.use("a");
   shares.giveBack("a", 2);
-  assert.deepEqual(shares.settle().offers, [["b", 2]]);
+  assert.deepEqual(shares.settle(() => true).offers, [["b", 2]]);
 });
 
 test("with fewer slots than schedulers, the one slot goes round to whoever wants it", () => {
   const shares = new SlotShares<string>(1);
   for (const name of ["a", "b", "c"]) shares.join(name);
-  assert.deepEqual(shares.settle().offers, [["a", 1]]);
+  assert.deepEqual(shares.settle(() => true).offers, [["a", 1]]);
   shares.want("c");
-  assert.deepEqual(shares.settle().reclaims, [["a", 1]]);
+  assert.deepEqual(shares.settle(() => true).reclaims, [["a", 1]]);
   shares.giveBack("a", 1);
-  assert.deepEqual(shares.settle().offers, [["c", 1]], "b has as little, and does not want it");
+  assert.deepEqual(shares.settle(() => true).offers, [["c", 1]], "b has as little, and does not want it");
   shares.use("c");
   for (const name of ["a", "b"]) shares.want(name);
   shares.end("c");
   shares.want("c");
-  assert.deepEqual(shares.settle().offers, [["b", 1]], "b has waited longest");
+  assert.deepEqual(shares.settle(() => true).offers, [["b", 1]], "b has waited longest");
 });
 
 test("a scheduler that is cut off loses its credits, not what runs of it", () => {
   const shares = new SlotShares<string>(4);
   shares.join("a");
-  shares.settle();
+  shares.settle(() => true);
   shares.use("a");
   shares.leave("a");
   shares.join("b");
-  assert.deepEqual(shares.settle().offers, [["b", 3]]);
+  assert.deepEqual(shares.settle(() => true).offers, [["b", 3]]);
   shares.join("a");
-  assert.deepEqual(shares.settle().offers, [], "one runs, three are b's");
+  assert.deepEqual(shares.settle(() => true).offers, [], "one runs, three are b's");
   shares.end("a");
-  assert.deepEqual(shares.settle().offers, [["a", 1]]);
+  assert.deepEqual(shares.settle(() => true).offers, [["a", 1]]);
+});
+
+test("nothing is offered while there is no room, and all of it once there is", () => {
+  const shares = new SlotShares<string>(2);
+  shares.join("a");
+  assert.deepEqual(shares.settle(() => false).offers, []);
+  assert.deepEqual(shares.settle(() => true).offers, [["a", 2]]);
 });
 
 test("random acts never give out more than there is, and who wants a slot gets one", () => {
@@ -78,7 +98,7 @@ function play(seed: number): void {
   const ends = new Map(names.map((name) => [name, { credits: 0, running: 0, inbox: [] as [string, number][] }]));
   for (const name of names) shares.join(name);
   const tell = (): void => {
-    const { offers, reclaims } = shares.settle();
+    const { offers, reclaims } = shares.settle(() => true);
     for (const [name, count] of offers) ends.get(name)!.inbox.push(["offer", count]);
     for (const [name, count] of reclaims) ends.get(name)!.inbox.push(["reclaim", count]);
     const out = [...ends.values()].reduce((sum, end) => sum + end.running + end.credits + offered(end.inbox), 0);

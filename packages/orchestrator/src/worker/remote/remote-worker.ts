@@ -50,6 +50,8 @@ export interface RemoteWorkerOptions {
 const AWAY_MS = 60_000;
 const LOOK_AT_PROJECT_MS = 5_000;
 const MAX_SCHEDULERS = 1_000;
+/** Of old dag versions, mostly: known again when they are named again. */
+const MAX_PLACES = 10_000;
 
 /**
  * Runs tasks for schedulers on other machines, in the worker processes of this one. It has no state but what runs: a
@@ -71,6 +73,7 @@ export class RemoteWorker implements Service, ExecutorListener {
   #lockfile: string | null = null;
   #nextFence = 1;
   #isDraining = false;
+  #stopped: Promise<void> | null = null;
   #isSettling = false;
   #cancelLook: () => void = () => undefined;
   #onIdle: (() => void) | null = null;
@@ -91,7 +94,11 @@ export class RemoteWorker implements Service, ExecutorListener {
 
   /** Takes no more, waits for what runs and for its results to be taken, within the deadline; then ends the processes. */
   async stop({ deadlineMs = 30_000 }: { readonly deadlineMs?: number } = {}): Promise<void> {
-    if (this.#isDraining) return;
+    this.#stopped ??= this.#drain(deadlineMs);
+    await this.#stopped;
+  }
+
+  async #drain(deadlineMs: number): Promise<void> {
     this.#isDraining = true;
     this.#cancelLook();
     for (const scheduler of this.#schedulers.values()) scheduler.send({ type: "draining" });
@@ -327,6 +334,7 @@ export class RemoteWorker implements Service, ExecutorListener {
     const { bundlesFolder, project } = this.#options;
     // Bare imports resolve from beside this file, which need not be there.
     const place = this.#places.get(key) ?? { bundle: join(bundlesFolder, `${bundleHash}.mjs`), source: join(project, file), dagId, taskId };
+    if (this.#places.size >= MAX_PLACES) this.#places.clear();
     this.#places.set(key, place);
     return place;
   }
@@ -354,8 +362,7 @@ export class RemoteWorker implements Service, ExecutorListener {
 
   #offer(isolation: Isolation): void {
     // Where a task blocks the processes, no more is taken until they have room again.
-    if (!this.#executor.hasRoom(isolation)) return;
-    const { offers, reclaims } = this.#shares[isolation].settle();
+    const { offers, reclaims } = this.#shares[isolation].settle(() => this.#executor.hasRoom(isolation));
     for (const [scheduler, count] of offers) scheduler.send({ type: "offer", isolation, count });
     for (const [scheduler, count] of reclaims) scheduler.send({ type: "reclaim", isolation, count });
   }

@@ -75,18 +75,18 @@ export class SlotShares<Member> {
     share.isReclaiming = false;
   }
 
-  /** What to tell the members now; counts as told. */
-  settle(): Settlement<Member> {
+  /** What to tell the members now; counts as told. `hasRoom` is asked where there is something to offer. */
+  settle(hasRoom: () => boolean): Settlement<Member> {
     const here = [...this.#shares].filter(([, share]) => share.isHere);
     const even = Math.ceil(this.#total / Math.max(1, here.length));
-    const offers = this.#offer(here, even);
+    const free = this.#total - [...this.#shares.values()].reduce((sum, share) => sum + held(share), 0);
+    const offers = free > 0 && hasRoom() ? this.#offer(here, even, free) : [];
     return { offers, reclaims: this.#reclaim(here, Math.floor(even * KEPT_PART)) };
   }
 
-  #offer(here: readonly [Member, Share][], even: number): readonly (readonly [Member, number])[] {
+  #offer(here: readonly [Member, Share][], even: number, free: number): readonly (readonly [Member, number])[] {
     const offers = new Map<Member, number>();
-    let free = this.#total - [...this.#shares.values()].reduce((sum, share) => sum + held(share), 0);
-    for (; free > 0; free -= 1) {
+    for (let left = free; left > 0; left -= 1) {
       const next = firstInTurn(here.filter(([, share]) => share.wants || held(share) < even));
       if (next === undefined) break;
       const [member, share] = next;
