@@ -18,6 +18,7 @@ export const ERRORS = {
   FORBIDDEN: { status: 403, hint: "ask for a role that may do this: operator starts runs, admin manages accounts" },
   NOT_FOUND: { status: 404, hint: "the API lies under /api/v2; see docs/reference/rest.md" },
   SERVER_NOT_RUNNING: { status: 503, hint: "start one with `millrace standalone`, or set MILLRACE_HOME to its folder" },
+  NO_SCHEDULER: { status: 503, hint: "start `millrace scheduler` on this metadata DB" },
   SERVER_STOPPING: { status: 503, hint: "try again once the server is back" },
   PORT_IN_USE: { status: 500, hint: "stop what listens there, or choose another with --port" },
   DAGS_FOLDER_MISSING: { status: 500, hint: "create it, or name another with --dags-folder" },

@@ -19,6 +19,7 @@ export interface ProcessTable {
   heartbeat: number;
   address: string | null;
   load: number;
+  full_triggers: string;
   started_at: number;
 }
 

@@ -19,18 +19,22 @@ export class SqlOutbox implements Outbox {
   async pending(afterId: number, limit: number): Promise<readonly OutboxMessage[]> {
     const sql = "SELECT * FROM outbox_message WHERE state < 10 AND id > ? AND owner_id = ? ORDER BY id LIMIT ?";
     const rows = await this.#runner.run(() => all<OutboxMessageTable>(sql, afterId, this.#ownerId, limit));
-    return rows.map((row) => ({
-      id: row.id,
-      kind: row.kind,
-      connection: row.connection,
-      params: decodeObject(row.params),
-      options: decodeObject(row.options),
-      body: row.body,
-      attempts: row.attempts,
-    }));
+    return rows.map(toOutboxMessage);
   }
 
   record(outcomes: readonly OutboxOutcome[]): Promise<void> {
     return this.#committer.recordOutbox(outcomes);
   }
+}
+
+export function toOutboxMessage(row: OutboxMessageTable): OutboxMessage {
+  return {
+    id: row.id,
+    kind: row.kind,
+    connection: row.connection,
+    params: decodeObject(row.params),
+    options: decodeObject(row.options),
+    body: row.body,
+    attempts: row.attempts,
+  };
 }

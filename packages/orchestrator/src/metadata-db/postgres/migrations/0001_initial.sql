@@ -20,6 +20,7 @@ CREATE TABLE process (
   heartbeat bigint NOT NULL DEFAULT 0,
   address text,
   load integer NOT NULL DEFAULT 0,
+  full_triggers text NOT NULL DEFAULT '[]',
   started_at bigint NOT NULL
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 

@@ -24,6 +24,8 @@ CREATE TABLE process (
   address TEXT,
   -- Runs that it was given and has not started yet.
   load INTEGER NOT NULL DEFAULT 0,
+  -- JSON array: triggers for whose messages it has no room.
+  full_triggers TEXT NOT NULL DEFAULT '[]',
   started_at INTEGER NOT NULL
 );
 

@@ -1,0 +1,73 @@
+import { hostname } from "node:os";
+import { type ClusterProcess, type OwnLoad, type Role, ROLES } from "../../../domain/cluster.ts";
+import type { Heartbeat } from "../../../domain/peer-liveness.ts";
+import { all, execute, first, type Script } from "../../sql-script.ts";
+
+export type LiveProcess = ClusterProcess & Heartbeat;
+
+interface ProcessRow {
+  readonly id: number;
+  readonly roles: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly heartbeat: number;
+  readonly address: string | null;
+  readonly load: number;
+  readonly full_triggers: string;
+  readonly started_at: number;
+}
+
+export interface NewProcess {
+  readonly address: string | null;
+  readonly now: number;
+}
+
+/** Its id, which no other process ever gets. */
+export function* registerProcess({ address, now }: NewProcess): Script<number> {
+  const row = yield* first<{ id: number }>(
+    "INSERT INTO process (roles, state, host, pid, address, started_at) VALUES ('', 'live', ?, ?, ?, ?) RETURNING id",
+    hostname(),
+    process.pid,
+    address,
+    now,
+  );
+  return row!.id;
+}
+
+/** What it does from now on. */
+export function* setRoles(id: number, roles: readonly Role[]): Script<void> {
+  yield* execute("UPDATE process SET roles = ? WHERE id = ? AND state = 'live'", roles.join(","), id);
+}
+
+/** False where another process has declared this one dead. */
+export function* beat(id: number, { load, fullTriggers }: OwnLoad): Script<boolean> {
+  const row = yield* first(
+    "UPDATE process SET heartbeat = heartbeat + 1, load = ?, full_triggers = ? WHERE id = ? AND state = 'live' RETURNING id",
+    load,
+    JSON.stringify(fullTriggers),
+    id,
+  );
+  return row !== undefined;
+}
+
+/** In order of id. */
+export function* liveProcesses(): Script<readonly LiveProcess[]> {
+  const rows = yield* all<ProcessRow>("SELECT * FROM process WHERE state = 'live' ORDER BY id");
+  return rows.map(({ roles, full_triggers: full, started_at: startedAt, ...row }) => ({
+    ...row,
+    startedAt,
+    roles: ROLES.filter((role) => roles.split(",").includes(role)),
+    fullTriggers: JSON.parse(full) as number[],
+  }));
+}
+
+/** Waits for its commit that is under way. Nothing happens where it has beaten since. */
+export function* declareDead({ id, heartbeat }: Heartbeat): Script<boolean> {
+  const sql = "UPDATE process SET state = 'dead' WHERE id = ? AND heartbeat = ? AND state = 'live' RETURNING id";
+  return (yield* first(sql, id, heartbeat)) !== undefined;
+}
+
+/** At the end of an orderly stop: what it leaves can be taken over at once. */
+export function* retire(id: number): Script<void> {
+  yield* execute("UPDATE process SET state = 'dead' WHERE id = ?", id);
+}
