@@ -1,4 +1,4 @@
-import { type Kysely, type SelectQueryBuilder, sql } from "kysely";
+import { type Kysely, type RawBuilder, type SelectQueryBuilder, sql } from "kysely";
 import { DECISION_CODES, decisionName, type StoredDecision } from "../../domain/decision.ts";
 import { commitNumberOf, firstIdOf } from "../../domain/ids.ts";
 import type {
@@ -111,13 +111,15 @@ export class AssetEventQueries implements AssetEventReads {
     if (sourceRunId !== undefined) {
       const run = await this.#findRun(sourceDagId, sourceRunId);
       if (run === null) return null;
-      const condition = sql<boolean>`asset_event.run_id = ${run.id} and ${taskCondition(sourceTaskId)}`;
+      const task = sourceTaskId === undefined ? undefined : run.version.snapshot.tasks.findIndex(({ id }) => id === sourceTaskId);
+      const condition = sql<boolean>`asset_event.run_id = ${run.id}${task === undefined ? sql`` : sql` and asset_event.task_index = ${task}`}`;
       const ended = run.endedAt === null ? {} : { before: run.endedAt + 1 };
       return { condition, created: { from: run.createdAt, ...ended, ...created } };
     }
-    const dag = sourceDagId === undefined ? sql`1` : sql`d.dag_id = ${sourceDagId}`;
-    const condition = sql<boolean>`asset_event.run_id is not null and ${taskCondition(sourceTaskId)} and exists
-      (select 1 from dag_run r join dag d on d.id = r.dag where r.id = asset_event.run_id and ${dag})`;
+    const dag = sourceDagId === undefined ? sql`` : sql` and d.dag_id = ${sourceDagId}`;
+    const task = sourceTaskId === undefined ? sql`` : sql` and ${isTask(await this.#versions.placesOf(sourceTaskId, sourceDagId))}`;
+    const condition = sql<boolean>`asset_event.run_id is not null and exists
+      (select 1 from dag_run r join dag d on d.id = r.dag where r.id = asset_event.run_id${dag}${task})`;
     return { condition, created };
   }
 
@@ -153,11 +155,13 @@ export class AssetEventQueries implements AssetEventReads {
   }
 }
 
-function taskCondition(taskId: string | undefined) {
-  if (taskId === undefined) return sql`1`;
-  // The task's id is in the snapshot of its run's version.
-  return sql`(select json_extract(cast(v.snapshot as text), '$.tasks[' || asset_event.task_index || '].id') from dag_run t join dag_version v on v.id = t.version_id
-    where t.id = asset_event.run_id) = ${taskId}`;
+/** Of the run `r` and its event: where the task is in the versions that have it. */
+function isTask(places: ReadonlyMap<number, readonly number[]>): RawBuilder<boolean> {
+  if (places.size === 0) return sql<boolean>`0 = 1`;
+  const conditions = [...places].map(
+    ([index, versions]) => sql`(asset_event.task_index = ${index} and r.version_id in (${sql.join(versions)}))`,
+  );
+  return sql<boolean>`(${sql.join(conditions, sql` or `)})`;
 }
 
 function withNames(query: EventQuery): SelectQueryBuilder<Database, any, EventRow> {

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from "kysely";
+import type { Kysely } from "kysely";
 import type { AssetFilter, AssetRead, AssetReads, AssetTaskUse, AssetUse, DagRead, Page, PageRequest } from "../../domain/reads.ts";
 import type { WatcherRead } from "../../domain/watcher-reads.ts";
 import { assetsOf } from "../../domain/pattern-parts.ts";
@@ -69,9 +69,14 @@ export class AssetQueries implements AssetReads {
   }
 
   async #lastEvent(assetId: number): Promise<LastEvent | null> {
-    const found = await sql<LastEvent>`
-      select id, created_at as createdAt from asset_event where asset_id = ${assetId} order by id desc limit 1`.execute(this.#db);
-    return found.rows[0] ?? null;
+    const row = await this.#db
+      .selectFrom("asset_event")
+      .select(["id", "created_at as createdAt"])
+      .where("asset_id", "=", assetId)
+      .orderBy("id", "desc")
+      .limit(1)
+      .executeTakeFirst();
+    return row ?? null;
   }
 }
 

@@ -4,7 +4,8 @@ import type { DagTable, Database } from "../../domain/tables.ts";
 import type { DagVersionQueries } from "./dag-version-queries.ts";
 
 interface DagRow extends DagTable {
-  has_import_error: number;
+  /** A boolean, or 0 and 1. */
+  has_import_error: boolean | number;
 }
 
 /** DAGs are few (hundreds): filters that look into the snapshot run over all of them here. */
@@ -59,7 +60,7 @@ export class DagQueries implements DagReads {
       isStale: row.is_stale === 1,
       createdAt: row.created_at,
       loadedAt: row.loaded_at,
-      hasImportError: row.has_import_error === 1,
+      hasImportError: Boolean(row.has_import_error),
       version: versions.get(row.version_id)!,
     }));
   }

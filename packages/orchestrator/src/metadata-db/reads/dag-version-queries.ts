@@ -5,6 +5,7 @@ import type { Database } from "../../domain/tables.ts";
 import { decodeJson } from "../stored-json.ts";
 
 const MAX_CACHED = 1_000;
+const VERSIONS_PER_STEP = 100;
 
 /** Versions never change, so what was read once is kept. */
 export class DagVersionQueries {
@@ -29,6 +30,23 @@ export class DagVersionQueries {
       found.set(version.id, version);
     }
     return found;
+  }
+
+  /** Where a task of that id is: its index, and the versions that have it there. What is read for it is not kept. */
+  async placesOf(taskId: string, dagId: string | undefined): Promise<ReadonlyMap<number, readonly number[]>> {
+    const places = new Map<number, number[]>();
+    let afterId = 0;
+    for (;;) {
+      let page = this.#db.selectFrom("dag_version").select(["dag_version.id", "snapshot"]).where("dag_version.id", ">", afterId);
+      if (dagId !== undefined) page = page.innerJoin("dag", "dag.id", "dag_version.dag").where("dag.dag_id", "=", dagId);
+      const rows = await page.orderBy("dag_version.id").limit(VERSIONS_PER_STEP).execute();
+      for (const { id, snapshot } of rows) {
+        const index = decodeJson<DagSnapshot>(snapshot).tasks.findIndex((task) => task.id === taskId);
+        if (index >= 0) places.set(index, [...(places.get(index) ?? []), id]);
+        afterId = id;
+      }
+      if (rows.length < VERSIONS_PER_STEP) return places;
+    }
   }
 
   async #read(ids: readonly number[]): Promise<readonly DagVersionRead[]> {
