@@ -5,7 +5,8 @@ import { hashToken, issueToken, TOKEN_LIFETIME_MS } from "../src/api/auth/api-to
 import { LoginLimit } from "../src/api/auth/login-limit.ts";
 import { verifyPassword } from "../src/api/auth/password.ts";
 import { systemClock } from "../src/domain/clock.ts";
-import { SqliteAccountStore } from "../src/metadata-db/sqlite/account-store.ts";
+import { SqliteRunner } from "../src/metadata-db/sqlite/sqlite-runner.ts";
+import { SqlAccountStore } from "../src/metadata-db/stores/account-store.ts";
 import { PASSWORD, startApi } from "./api-harness.ts";
 import { seedDatabase } from "./seeded-database.ts";
 
@@ -46,7 +47,7 @@ test("a viewer reads, an operator starts runs", async (t) => {
 
 test("a token is stored as its hash, lives a day, and ends with its password", async (t) => {
   const { db } = seedDatabase(t);
-  const accounts = new SqliteAccountStore(db);
+  const accounts = new SqlAccountStore(new SqliteRunner(db));
   await ensureAdmin(accounts, "one", 0);
   const token = await issueToken(accounts, ADMIN_NAME, 1000);
   assert.equal((await accounts.findByToken(hashToken(token), TOKEN_LIFETIME_MS + 999))?.role, "admin");
@@ -63,7 +64,7 @@ test("a token is stored as its hash, lives a day, and ends with its password", a
 
 test("an admin's password is made up once, kept, and overwritten by a given one", async (t) => {
   const { db } = seedDatabase(t);
-  const accounts = new SqliteAccountStore(db);
+  const accounts = new SqlAccountStore(new SqliteRunner(db));
   const stored = async () => (await accounts.find(ADMIN_NAME))?.passwordHash ?? null;
   const made = await ensureAdmin(accounts, null, 0);
   assert.ok(made !== null && made.length >= 20);

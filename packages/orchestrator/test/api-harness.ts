@@ -20,11 +20,12 @@ import type { Log } from "../src/domain/log.ts";
 import type { RetentionReads } from "../src/domain/retention.ts";
 import { testConnection } from "../src/domain/test-connection.ts";
 import { GroupCommitter } from "../src/metadata-db/committer.ts";
-import { SqliteAccountStore } from "../src/metadata-db/sqlite/account-store.ts";
-import { DefinitionStore } from "../src/metadata-db/sqlite/definition-store.ts";
+import { SqlAccountStore } from "../src/metadata-db/stores/account-store.ts";
+import { DefinitionStore } from "../src/metadata-db/stores/definition-store.ts";
 import { registerProcess } from "../src/metadata-db/sqlite/process-store.ts";
 import { openSqliteReader } from "../src/metadata-db/sqlite/reader/open-sqlite-reader.ts";
 import { SqliteBatchWriter } from "../src/metadata-db/sqlite/sqlite-batch-writer.ts";
+import { SqliteRunner } from "../src/metadata-db/sqlite/sqlite-runner.ts";
 import { publishMessages } from "../src/relay/publish-messages.ts";
 import { Retention } from "../src/retention/retention.ts";
 import { createAssetEvent } from "../src/scheduler/create-asset-event.ts";
@@ -46,7 +47,7 @@ export interface ApiHarness {
   readonly file: string;
   /** What the server has logged. */
   readonly logged: () => string;
-  readonly accounts: SqliteAccountStore;
+  readonly accounts: SqlAccountStore;
   /** What was asked of the engine, where this server has none that does it. */
   readonly asked: readonly unknown[];
   /** Stored connections that were changed. */
@@ -99,15 +100,20 @@ export async function makeApi(t: TestContext, environment: Readonly<Record<strin
   const { file, db } = seedDatabase(t);
   const reader = await openSqliteReader(file);
   t.after(() => reader.close());
-  const accounts = new SqliteAccountStore(db);
+  const accounts = new SqlAccountStore(new SqliteRunner(db));
   const { log, logged } = collectLog();
   let health = HEALTHY;
   const asked: unknown[] = [];
   const committer = makeCommitter(db, log);
-  const engine: EngineControl = { ...makeEngine(db, committer), ...makeAsked(db, asked), health: () => health };
+  const engine: EngineControl = { ...(await makeEngine(db, committer)), ...makeAsked(db, asked), health: () => health };
   const changedConnections: string[] = [];
   const config = { home: dirname(file), secretKey: null };
-  const access = makeAccess({ db, environment, config, onConnectionChange: (id) => void changedConnections.push(id) });
+  const access = makeAccess({
+    runner: new SqliteRunner(db),
+    environment,
+    config,
+    onConnectionChange: (id) => void changedConnections.push(id),
+  });
   const retention = makeRetention(config.home, committer, reader.reads.retention, log);
   const parts = { catalog: await discoverProviders([], log), clock: systemClock, log };
   const api = await createApi({
@@ -179,11 +185,12 @@ function makeRetention(home: string, committer: GroupCommitter, reads: Retention
   return new Retention({ ...parts, retentionMs: Number.POSITIVE_INFINITY, retentionRows: 1_000_000, pauseMs: 1 });
 }
 
-function makeEngine(
+async function makeEngine(
   db: Database,
   committer: GroupCommitter,
-): Pick<EngineControl, "createDagRun" | "createAssetEvent" | "replayDeadLetters" | "discardDeadLetters"> {
-  const definitions = buildDefinitions(new DefinitionStore(db, () => "").read());
+): Promise<Pick<EngineControl, "createDagRun" | "createAssetEvent" | "replayDeadLetters" | "discardDeadLetters">> {
+  const store = await DefinitionStore.open(new SqliteRunner(db), () => "");
+  const definitions = buildDefinitions(await store.read());
   return {
     createDagRun: (request) => createDagRun(request, definitions, committer),
     createAssetEvent: (request) => createAssetEvent(request, definitions, committer),

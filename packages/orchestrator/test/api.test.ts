@@ -191,7 +191,9 @@ test("import errors, dead letters and watchers", async (t) => {
 test("a watcher shows the duplicates of its last day", async (t) => {
   const api = await startApi(t);
   const minute = Math.floor(Date.now() / 60_000);
-  const insert = api.db.prepare("INSERT INTO ingest_count (minute, trigger_id, reason, process_id, n, samples) VALUES (?, ?, 'duplicate', 1, ?, ?)");
+  const insert = api.db.prepare(
+    "INSERT INTO ingest_count (minute, trigger_id, reason, process_id, n, samples) VALUES (?, ?, 'duplicate', 1, ?, ?)",
+  );
   insert.run(minute - 2 * 1440, SEED.trigger, 100, '["0:1"]');
   insert.run(minute - 60, SEED.trigger, 3, '["0:7"]');
   insert.run(minute, SEED.trigger, 2, '["0:8","0:9"]');

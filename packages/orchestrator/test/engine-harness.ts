@@ -9,11 +9,13 @@ import { sqliteFileOf } from "../src/config/database-url.ts";
 import { EnvironmentConnections } from "../src/config/connections.ts";
 import { EnvironmentVariables } from "../src/config/variables.ts";
 import { discoverProviders } from "../src/cli/standalone/discover-providers.ts";
+import { openDefinitionStore } from "../src/cli/standalone/open-definition-store.ts";
 import { Engine, type EngineOptions } from "../src/cli/standalone/engine.ts";
 import { systemClock } from "../src/domain/clock.ts";
 import type { Log } from "../src/domain/log.ts";
 import type { ActiveRun } from "../src/domain/run.ts";
 import { openDatabase } from "../src/metadata-db/sqlite/open-database.ts";
+import { SqliteRunner } from "../src/metadata-db/sqlite/sqlite-runner.ts";
 
 export interface EngineHarness {
   readonly engine: Engine;
@@ -74,6 +76,7 @@ export async function startEngine(t: TestContext, options: HarnessOptions): Prom
     environment,
     db,
     catalog,
+    definitionStore: await openDefinitionStore(new SqliteRunner(db), catalog),
     connections: new EnvironmentConnections(environment),
     variables: new EnvironmentVariables(environment),
     clock: systemClock,

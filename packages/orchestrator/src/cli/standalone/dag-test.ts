@@ -11,10 +11,11 @@ import { prepareEntry } from "../../domain/ingest.ts";
 import type { IngestEntry } from "../../domain/ingest-unit.ts";
 import type { ActiveRun } from "../../domain/run.ts";
 import { GroupCommitter } from "../../metadata-db/committer.ts";
-import { DefinitionStore } from "../../metadata-db/sqlite/definition-store.ts";
 import { openDatabase } from "../../metadata-db/sqlite/open-database.ts";
 import { registerProcess } from "../../metadata-db/sqlite/process-store.ts";
 import { SqliteBatchWriter } from "../../metadata-db/sqlite/sqlite-batch-writer.ts";
+import { SqliteRunner } from "../../metadata-db/sqlite/sqlite-runner.ts";
+import { DefinitionStore } from "../../metadata-db/stores/definition-store.ts";
 import { assetsOf, isTimePart } from "../../domain/pattern-parts.ts";
 import { createDagRun } from "../../scheduler/create-dag-run.ts";
 import { partOfRun, type PayloadOfRun, payloadsOfRun } from "../../scheduler/payloads-of-run.ts";
@@ -50,10 +51,15 @@ export class DagTest {
   #runId: number | null = null;
   #stopped: Promise<void> | null = null;
 
-  constructor(options: DagTestOptions) {
+  static async open(options: DagTestOptions): Promise<DagTest> {
+    const db = openDatabase(":memory:");
+    return new DagTest(options, db, await DefinitionStore.open(new SqliteRunner(db), JSON.stringify));
+  }
+
+  private constructor(options: DagTestOptions, db: Database, store: DefinitionStore) {
     this.#options = options;
     const { clock, log, home } = options;
-    this.#db = openDatabase(":memory:");
+    this.#db = db;
     const ownerId = registerProcess(this.#db, ["scheduler", "executor"], clock.now());
     this.#committer = new GroupCommitter({
       writer: new SqliteBatchWriter(this.#db, ownerId),
@@ -65,7 +71,7 @@ export class DagTest {
         onOutbox: () => undefined,
       },
     });
-    this.#definitions = new DefinitionHolder(new DefinitionStore(this.#db, JSON.stringify), () => this.#scheduler.onDefinitions());
+    this.#definitions = new DefinitionHolder(store, () => this.#scheduler.onDefinitions());
     this.#scheduler = makeScheduler(
       {
         ...options,

@@ -1,7 +1,7 @@
 import type { LoadPass } from "../../domain/dag-folder.ts";
 import { buildDefinitions, type DagVersion, type Definitions, NO_DEFINITIONS } from "../../domain/definitions.ts";
 import type { TriggerSubscription } from "../../domain/ingest-sink.ts";
-import type { DefinitionStore } from "../../metadata-db/sqlite/definition-store.ts";
+import type { DefinitionStore } from "../../metadata-db/stores/definition-store.ts";
 
 /** What is in force in this process: rebuilt as a whole after each load pass, never changed in place. */
 export class DefinitionHolder {
@@ -23,21 +23,23 @@ export class DefinitionHolder {
   /** In force here when it resolves. */
   async apply(pass: LoadPass, now: number): Promise<void> {
     return this.#inOrder(async () => {
-      this.#store.apply(pass, now);
-      this.#read();
+      await this.#store.apply(pass, now);
+      await this.#read();
     });
   }
 
   async setPaused(dag: number, isPaused: boolean): Promise<void> {
     return this.#inOrder(async () => {
-      this.#store.setPaused(dag, isPaused);
-      this.#read();
+      await this.#store.setPaused(dag, isPaused);
+      await this.#read();
     });
   }
 
   /** Reads again what another process may have changed. */
   async refresh(): Promise<void> {
-    return this.#inOrder(async () => this.#read());
+    return this.#inOrder(async () => {
+      if ((await this.#store.readCount()) !== this.#current.version) await this.#read();
+    });
   }
 
   /** A version in memory: all that were in force since the start, and those that were asked for. */
@@ -47,19 +49,15 @@ export class DefinitionHolder {
 
   /** Also versions that are no longer in force: runs stay on theirs. @throws {Error} for an id that was never stored */
   async findVersion(id: number): Promise<DagVersion> {
-    return this.findVersionNow(id);
-  }
-
-  findVersionNow(id: number): DagVersion {
     const known = this.#versions.get(id);
     if (known !== undefined) return known;
-    const version = this.#store.readVersion(id);
+    const version = await this.#store.readVersion(id);
     this.#versions.set(id, version);
     return version;
   }
 
-  #read(): void {
-    this.#current = buildDefinitions(this.#store.read());
+  async #read(): Promise<void> {
+    this.#current = buildDefinitions(await this.#store.read());
     for (const { version } of this.#current.dags.values()) this.#versions.set(version.id, version);
     this.#onChange(this.#current);
   }

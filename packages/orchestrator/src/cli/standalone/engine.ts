@@ -4,17 +4,16 @@ import { DagLoader } from "../../dag-loader/dag-loader.ts";
 import type { CommitListener } from "../../domain/committer.ts";
 import type { LoadPass } from "../../domain/dag-folder.ts";
 import type { DagEntry } from "../../domain/definitions.ts";
-import { canonicalJson } from "../../domain/canonical-json.ts";
 import { didYouMean } from "../../domain/did-you-mean.ts";
 import type { DagPause, EngineControl, UnpauseOptions } from "../../domain/engine-control.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
 import { userCodeEnvironment } from "../../domain/user-code-environment.ts";
 import { GroupCommitter } from "../../metadata-db/committer.ts";
-import { DefinitionStore } from "../../metadata-db/sqlite/definition-store.ts";
 import { registerProcess } from "../../metadata-db/sqlite/process-store.ts";
 import { SqliteBatchWriter } from "../../metadata-db/sqlite/sqlite-batch-writer.ts";
 import { SqliteRunner } from "../../metadata-db/sqlite/sqlite-runner.ts";
+import type { DefinitionStore } from "../../metadata-db/stores/definition-store.ts";
 import { SqlOutbox } from "../../metadata-db/stores/outbox-store.ts";
 import { SourceStore } from "../../metadata-db/stores/source-store.ts";
 import { Relay } from "../../relay/relay.ts";
@@ -33,6 +32,7 @@ import { PassLog } from "./pass-log.ts";
 export interface EngineOptions extends SchedulerParts {
   readonly config: Config;
   readonly catalog: ProviderCatalog;
+  readonly definitionStore: DefinitionStore;
   /** DagLoaderOptions.patienceMs */
   readonly importPatienceMs?: number;
   readonly triggerHostLimits?: Partial<HostLimits>;
@@ -56,7 +56,7 @@ export class Engine implements EngineControl {
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    const { db, catalog, clock, log, connections } = options;
+    const { db, catalog, clock, log, connections, definitionStore } = options;
     const ownerId = registerProcess(db, ROLES, clock.now());
     const writer = new SqliteBatchWriter(db, ownerId);
     const runner = new SqliteRunner(db);
@@ -66,19 +66,15 @@ export class Engine implements EngineControl {
       onOutbox: (messages) => this.relay.offer(messages),
     };
     this.committer = new GroupCommitter({ writer, clock, log: log.child({ part: "committer" }), listener });
-    const store = new DefinitionStore(
-      db,
-      (trigger) => catalog.findTrigger(trigger.kind)?.canonical(trigger.params) ?? canonicalJson(trigger.params),
-    );
     this.relay = new Relay({
       outbox: new SqlOutbox(runner, this.committer, ownerId),
       connections,
       catalog,
       clock,
       log: log.child({ part: "relay" }),
-      instance: store.instance,
+      instance: definitionStore.instance,
     });
-    this.definitions = new DefinitionHolder(store, (definitions) => {
+    this.definitions = new DefinitionHolder(definitionStore, (definitions) => {
       this.scheduler.onDefinitions();
       this.triggerer.setSubscriptions(subscriptionsOf(definitions));
     });

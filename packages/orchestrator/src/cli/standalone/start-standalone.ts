@@ -5,16 +5,18 @@ import { issueToken } from "../../api/auth/api-token.ts";
 import { ADMIN_NAME, ensureAdmin } from "../../api/auth/ensure-admin.ts";
 import type { Config } from "../../config/config.ts";
 import { sqliteFileOf } from "../../config/database-url.ts";
+import type { AccountStore } from "../../domain/account-store.ts";
 import { systemClock } from "../../domain/clock.ts";
 import type { Log } from "../../domain/log.ts";
 import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
 import type { Reads } from "../../domain/reads.ts";
 import type { ActiveRun } from "../../domain/run.ts";
 import { testConnection } from "../../domain/test-connection.ts";
-import { SqliteAccountStore } from "../../metadata-db/sqlite/account-store.ts";
 import { lockDatabase } from "../../metadata-db/sqlite/file-lock.ts";
 import { assertDatabaseFile, openDatabase } from "../../metadata-db/sqlite/open-database.ts";
 import { openSqliteReader } from "../../metadata-db/sqlite/reader/open-sqlite-reader.ts";
+import { SqliteRunner } from "../../metadata-db/sqlite/sqlite-runner.ts";
+import { SqlAccountStore } from "../../metadata-db/stores/account-store.ts";
 import { publishMessages } from "../../relay/publish-messages.ts";
 import { Retention } from "../../retention/retention.ts";
 import { readVersion } from "../read-version.ts";
@@ -22,6 +24,7 @@ import { removeServerFile, writeServerFile } from "../server-file.ts";
 import { discoverProviders } from "./discover-providers.ts";
 import { Engine } from "./engine.ts";
 import { type Access, makeAccess } from "./make-access.ts";
+import { openDefinitionStore } from "./open-definition-store.ts";
 import { prepareFiles, protectDatabaseFile } from "./prepare-files.ts";
 import { readWorkerPort, type WorkerPort } from "./read-worker-port.ts";
 
@@ -79,14 +82,15 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
   const { config, environment, log, onRunEnd } = options;
   const clock = systemClock;
   const { db, reads } = await openFiles(config, cleanup);
-  const accounts = new SqliteAccountStore(db);
+  const runner = new SqliteRunner(db);
+  const accounts = new SqlAccountStore(runner);
   const version = readVersion();
   const catalog = await discoverProviders(config.dagsFolders, log);
   const onConnectionChange = (id: string): void => {
     engine.triggerer.reopen(id);
     engine.relay.reopen(id);
   };
-  const access = makeAccess({ db, config, environment, onConnectionChange });
+  const access = makeAccess({ runner, config, environment, onConnectionChange });
   const { connections, variables } = access;
   const workerPort = readWorkerPort(config, log);
   const engine = new Engine({
@@ -94,6 +98,7 @@ async function build(options: StandaloneOptions, cleanup: Cleanup): Promise<Stan
     environment,
     db,
     catalog,
+    definitionStore: await openDefinitionStore(runner, catalog),
     connections,
     variables,
     clock,
@@ -174,7 +179,7 @@ async function openFiles(config: Config, cleanup: Cleanup): Promise<{ db: Return
 const RENEW_TOKEN_MS = 12 * 3_600_000;
 
 /** Lets the commands of this machine's user find the server. */
-async function announce(api: Api, accounts: SqliteAccountStore, { config, log }: StandaloneOptions, cleanup: Cleanup): Promise<void> {
+async function announce(api: Api, accounts: AccountStore, { config, log }: StandaloneOptions, cleanup: Cleanup): Promise<void> {
   const write = async (): Promise<void> => {
     const token = await issueToken(accounts, ADMIN_NAME, systemClock.now());
     writeServerFile(config.home, { address: api.address, token, pid: process.pid });

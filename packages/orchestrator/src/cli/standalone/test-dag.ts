@@ -35,7 +35,7 @@ export async function testDag({ file, dagId, payload, params, environment }: Tes
   assertFile(file);
   const { logLevel: level, logFormat: format } = readLogConfig(environment);
   const home = mkdtempSync(join(tmpdir(), "millrace-test-"));
-  const test = new DagTest({
+  const test = await DagTest.open({
     home,
     file,
     environment,
