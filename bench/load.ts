@@ -5,12 +5,14 @@ export function preciseNow(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** Sends records `{ n, t }`, t being the instant just before the send. */
+/** Sends records `{ n, t, celsius }`, t being the instant just before the send. What a filter looks for is `celsius > 80`. */
 export class Load {
   readonly #producer: Producer;
   readonly #topic: string;
+  readonly #celsius: (n: number) => number;
 
-  constructor(url: string, topic: string) {
+  constructor(url: string, topic: string, celsius: (n: number) => number = () => 81.5) {
+    this.#celsius = celsius;
     this.#producer = new Producer({ clientId: "bench", bootstrapBrokers: [url], idempotent: true, retries: 3 });
     this.#topic = topic;
   }
@@ -46,10 +48,9 @@ export class Load {
   async #send(first: number, count: number): Promise<void> {
     const t = preciseNow();
     const messages = Array.from({ length: count }, (_, index) => {
-      const value = Buffer.from(
-        JSON.stringify({ n: first + index, t, sensor: `sensor-${(first + index) % 100}`, celsius: 81.5, unit: "C" }),
-      );
-      return { topic: this.#topic, key: Buffer.from(String((first + index) % 100)), value };
+      const n = first + index;
+      const value = JSON.stringify({ n, t, sensor: `sensor-${n % 100}`, celsius: this.#celsius(n), unit: "C" });
+      return { topic: this.#topic, key: Buffer.from(String(n % 100)), value: Buffer.from(value) };
     });
     await this.#producer.send({ acks: -1, messages });
   }

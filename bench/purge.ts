@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Database } from "better-sqlite3";
 import { systemClock } from "../packages/orchestrator/src/domain/clock.ts";
 import { DECISION_CODES } from "../packages/orchestrator/src/domain/decision.ts";
 import type { IngestEntry } from "../packages/orchestrator/src/domain/ingest-unit.ts";
@@ -13,6 +12,7 @@ import { openDatabase } from "../packages/orchestrator/src/metadata-db/sqlite/op
 import { openSqliteReader } from "../packages/orchestrator/src/metadata-db/sqlite/reader/open-sqlite-reader.ts";
 import { SqliteBatchWriter } from "../packages/orchestrator/src/metadata-db/sqlite/sqlite-batch-writer.ts";
 import { Retention } from "../packages/orchestrator/src/retention/retention.ts";
+import { seedHistory } from "./seed-history.ts";
 import { formatMs, summarize } from "./statistics.ts";
 
 const { values: flags } = parseArgs({
@@ -28,24 +28,6 @@ const DAY_MS = 86_400_000;
 const PAUSE_MS = 16;
 const PAYLOAD = Buffer.from(JSON.stringify({ sensor: "s1", celsius: 81.5, note: "x".repeat(150) }));
 const QUIET = { debug() {}, info() {}, warn: console.error, error: console.error, child: () => QUIET };
-
-/** Ended runs of one task each, 60 days old, with their event and a chunk of log. */
-function seed(db: Database): void {
-  const at = Date.now() - 60 * DAY_MS;
-  const numbers = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ?)";
-  const log = Buffer.from(`${JSON.stringify({ t: at, level: "info", msg: "took it" })}\n`);
-  db.transaction(() => {
-    const event = `INSERT INTO asset_event (id, asset_id, payload, created_at, decisions) SELECT n * 4096, 1, ?, ?, '[[1,1,1]]' FROM c`;
-    const run = `INSERT INTO dag_run (id, dag, version_id, state, run_type, event_id, owner_id, created_at, started_at, ended_at)
-      SELECT n * 4096 + 1, 1, 1, 10, 0, n * 4096, 1, ?, ?, ? FROM c`;
-    const task = `INSERT INTO task_instance (run_id, task_index, map_index, state, try, value) SELECT n * 4096 + 1, 0, -1, 10, 1, '1' FROM c`;
-    db.prepare(`${numbers} ${event}`).run(runs, PAYLOAD, at);
-    db.prepare(`${numbers} ${run}`).run(runs, at, at, at);
-    db.prepare(`${numbers} ${task}`).run(runs);
-    db.prepare(`${numbers} INSERT INTO task_log SELECT n * 4096 + 1, 0, -1, 1, 0, ? FROM c`).run(runs, log);
-    db.prepare("UPDATE commit_counter SET number = ?").run(runs + 2);
-  })();
-}
 
 let offset = 0;
 function nextEntry(): IngestEntry {
@@ -107,8 +89,7 @@ const folder = mkdtempSync(join(tmpdir(), "millrace-bench-purge-"));
 const file = join(folder, "millrace.db");
 const db = openDatabase(file);
 try {
-  seed(db);
-  db.pragma("wal_checkpoint(TRUNCATE)");
+  seedHistory(db, { runs, assetId: 1, dag: 1, versionId: 1, at: Date.now() - 60 * DAY_MS, payload: PAYLOAD });
   console.log(
     `${runs} runs of 60 days ago, ${(statSync(file).size / 2 ** 20).toFixed(0)} MiB; ${rate} ingests/s; ${cpus().length} cores; Node ${process.version}`,
   );
