@@ -129,8 +129,8 @@ export class LocalExecutor implements Executor {
 
   /** Replaces the workers, each once its tasks have ended: what they have imported is not what the project has any more. */
   renew(reason: string): void {
-    // Those that take their places join the set.
-    for (const worker of [...this.#workers]) this.#retire(worker, reason);
+    // A copy: those that take their places join the set.
+    Array.from(this.#workers).forEach((worker) => this.#retire(worker, reason));
   }
 
   workers(): readonly WorkerHealth[] {
