@@ -8,9 +8,10 @@ import { test, type TestContext } from "node:test";
 import { eventually } from "@millrace/test-services";
 import type { Database } from "better-sqlite3";
 import { systemClock } from "../src/domain/clock.ts";
-import type { PurgeCursor } from "../src/domain/retention.ts";
+import type { PurgeCursor, PurgeReceipt } from "../src/domain/retention.ts";
 import { openSqliteReader } from "../src/metadata-db/sqlite/reader/open-sqlite-reader.ts";
-import { PurgeWriter } from "../src/metadata-db/sqlite/purge/purge-writer.ts";
+import { BLOCKING_PACE, PurgeWriter } from "../src/metadata-db/purge/purge-writer.ts";
+import { SqliteRunner } from "../src/metadata-db/sqlite/sqlite-runner.ts";
 import { Retention } from "../src/retention/retention.ts";
 import { startApi } from "./api-harness.ts";
 import { type EngineHarness, startEngine } from "./engine-harness.ts";
@@ -152,10 +153,11 @@ test("a step takes some hundred rows at most, and the steps together all of them
   api.db.transaction(() => {
     for (let n = 0; n < 2_100; n += 1) insert.run(n);
   })();
-  const writer = new PurgeWriter(api.db);
+  const runner = new SqliteRunner(api.db);
+  const writer = new PurgeWriter(runner, BLOCKING_PACE);
   const taken: number[] = [];
   for (let after: PurgeCursor | null = -1; after !== null;) {
-    const { purged, next } = writer.step({ table: "dead_letter", before: 1_000, after, isDryRun: false });
+    const { purged, next }: PurgeReceipt = runner.runNow(writer.step({ table: "dead_letter", before: 1_000, after, isDryRun: false }));
     taken.push(purged);
     after = next;
   }

@@ -3,10 +3,11 @@ import { type BatchReceipt, type BatchWriter, type CommitOutput, emptyOutput, St
 import { CommitRows } from "../commit/commit-rows.ts";
 import { IngestCounts } from "../commit/ingest-counts.ts";
 import { planBatch } from "../commit/plan-batch.ts";
+import { BLOCKING_PACE, PurgeWriter } from "../purge/purge-writer.ts";
 import { IdAllocator } from "./id-allocator.ts";
-import { PurgeWriter } from "./purge/purge-writer.ts";
 import { RowWriter } from "./row-writer.ts";
 import { SqliteLookups } from "./sqlite-lookups.ts";
+import { SqliteRunner } from "./sqlite-runner.ts";
 
 /** One transaction per batch, on the writer's connection; synchronous=FULL makes it durable when `write` returns. */
 export class SqliteBatchWriter implements BatchWriter {
@@ -15,6 +16,7 @@ export class SqliteBatchWriter implements BatchWriter {
   readonly #counts = new IngestCounts();
   readonly #rows: RowWriter;
   readonly #purge: PurgeWriter;
+  readonly #runner: SqliteRunner;
   readonly #processId: number;
   readonly #db: Database;
   readonly #begin: Statement;
@@ -25,7 +27,8 @@ export class SqliteBatchWriter implements BatchWriter {
     this.#ids = new IdAllocator(db);
     this.#lookups = new SqliteLookups(db);
     this.#rows = new RowWriter(db);
-    this.#purge = new PurgeWriter(db);
+    this.#runner = new SqliteRunner(db);
+    this.#purge = new PurgeWriter(this.#runner, BLOCKING_PACE);
     this.#processId = processId;
     this.#db = db;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
@@ -57,7 +60,7 @@ export class SqliteBatchWriter implements BatchWriter {
     const rows = new CommitRows();
     const own = { processId: this.#processId, takeId: () => this.#ids.take(), ownerOf: () => this.#processId };
     const results = planBatch(batch, this.#counts, { now, rows, output, lookups: this.#lookups, ...own }, ({ step }) =>
-      this.#purge.step(step),
+      this.#runner.runNow(this.#purge.step(step)),
     );
     this.#lookups.plan(rows);
     this.#rows.write(rows);

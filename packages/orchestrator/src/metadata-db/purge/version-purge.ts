@@ -1,0 +1,52 @@
+import type { PurgeReceipt, PurgeStep } from "../../domain/retention.ts";
+import { all, execute, first, type Script } from "../sql-script.ts";
+import { idAfter, type PurgePace, STEP_ROWS, type TablePurge, walkRows, type WalkedRow } from "./table-purge.ts";
+
+/** Two clock readings a day apart are in the order of their commits. */
+const DAY_MS = 86_400_000;
+
+type Row = WalkedRow & { readonly dag: number; readonly retired_at: number | null };
+
+const SELECT = "SELECT id, created_at AS at, dag, retired_at FROM dag_version WHERE id > ? ORDER BY id LIMIT ?";
+const OLDEST_EVENT = "SELECT created_at AS at FROM asset_event ORDER BY id LIMIT 1";
+const CURRENT = "SELECT 1 AS one FROM dag WHERE id = ? AND version_id = ?";
+
+/** Dag versions that were replaced before the oldest event that is kept, and of which no run is kept. */
+export class VersionPurge implements TablePurge {
+  readonly #pace: PurgePace;
+  readonly #firstRunSince: string;
+  readonly #hasRun: string;
+
+  /** `byDag` leads SQLite to the index of a DAG's runs. */
+  constructor(pace: PurgePace, byDag: string) {
+    this.#pace = pace;
+    this.#firstRunSince = `SELECT id FROM dag_run ${byDag} WHERE dag = ? AND created_at >= ? ORDER BY id LIMIT 1`;
+    this.#hasRun = `SELECT 1 AS one FROM dag_run ${byDag} WHERE dag = ? AND id < ? AND version_id = ? LIMIT 1`;
+  }
+
+  *step(step: PurgeStep): Script<PurgeReceipt> {
+    const oldest = step.isDryRun ? undefined : (yield* first<{ at: number }>(OLDEST_EVENT))?.at;
+    const before = Math.min(step.before, oldest ?? Number.POSITIVE_INFINITY) - DAY_MS;
+    const rows = yield* all<Row>(SELECT, idAfter(step), STEP_ROWS);
+    return yield* walkRows(rows, step, this.#pace, (chunk) => this.#take(chunk, step, before));
+  }
+
+  *#take(rows: readonly Row[], step: PurgeStep, before: number): Script<number> {
+    const retired = rows.filter(({ retired_at: at }) => at !== null && at < before);
+    // Counted as if the runs and events before it had gone.
+    if (step.isDryRun) return retired.length;
+    let purged = 0;
+    for (const { id, dag } of retired) {
+      if ((yield* first(CURRENT, dag, id)) !== undefined || (yield* this.#isInUse(dag, id, step.before))) continue;
+      yield* execute("DELETE FROM dag_version WHERE id = ?", id);
+      purged += 1;
+    }
+    return purged;
+  }
+
+  /** Runs that came after it was replaced are of others, so only the few that the purge has spared are looked through. */
+  *#isInUse(dag: number, versionId: number, before: number): Script<boolean> {
+    const bound = (yield* first<{ id: number }>(this.#firstRunSince, dag, before))?.id ?? Number.MAX_SAFE_INTEGER;
+    return (yield* first(this.#hasRun, dag, bound, versionId)) !== undefined;
+  }
+}
