@@ -1,5 +1,6 @@
 import { type ClientBase, DatabaseError, type Pool } from "pg";
 import type { Script, SqlRow, SqlRunner, Statement } from "../sql-script.ts";
+import { parameterOf } from "./array-literal.ts";
 import { explainPostgresError } from "./postgres-error.ts";
 
 /** Serialization failure and deadlock: the same transaction may succeed once the other has ended. */
@@ -94,7 +95,7 @@ class Session {
   /** @throws {DatabaseError} what the statement got wrong; {MillraceError} DB_UNREACHABLE where the connection broke */
   async query(text: string, parameters: Statement["parameters"] = []): Promise<readonly SqlRow[]> {
     try {
-      return (await this.#client.query<SqlRow>(text, [...parameters])).rows;
+      return (await this.#client.query<SqlRow>(text, parameters.map(parameterOf))).rows;
     } catch (error) {
       if (error instanceof DatabaseError && error.severity === "ERROR") throw error;
       this.isBroken = true;
@@ -104,7 +105,7 @@ class Session {
 }
 
 /** `?` becomes `$1`, `$2` … */
-function numberParameters(sql: string): string {
+export function numberParameters(sql: string): string {
   let count = 0;
   return sql.replaceAll("?", () => `$${(count += 1)}`);
 }

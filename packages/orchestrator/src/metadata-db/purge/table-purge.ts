@@ -39,7 +39,7 @@ export function* walkRows<Row extends WalkedRow>(
     const old = (young === -1 ? chunk : chunk.slice(0, young)).filter(({ at }) => at < before);
     if (old.length > 0) purged += yield* take(old);
     if (young !== -1) return { purged, next: null };
-    if (performance.now() > end) return { purged, next: chunk.at(-1)!.id };
+    if (start + chunkRows < rows.length && performance.now() > end) return { purged, next: chunk.at(-1)!.id };
   }
   return { purged, next: rows.length < STEP_ROWS ? null : rows.at(-1)!.id };
 }
