@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 import { test, type TestContext } from "node:test";
 import { eventually, skipWithout, startPostgres } from "@millrace/test-services";
+import { openPostgresReader } from "../src/metadata-db/postgres/open-postgres-reader.ts";
 import { PostgresRunner } from "../src/metadata-db/postgres/postgres-runner.ts";
 import { all, execute, first } from "../src/metadata-db/sql-script.ts";
 import { asAdmin, createDatabase, openTestPostgres, sharedPostgres } from "./postgres-database.ts";
@@ -186,8 +187,11 @@ test("the server dies under a transaction and idle connections: the query says s
     runner.run(() => first("SELECT 1 AS n")),
     { code: "DB_UNREACHABLE" },
   );
+  const reads = openPostgresReader(database);
+  await assert.rejects(reads.dags.find("d"), { code: "DB_UNREACHABLE", status: 503 });
   await server.start();
   await eventually(async () => assert.deepEqual(await runner.run(() => all("SELECT key FROM meta WHERE key = 'cut'")), []));
+  assert.equal(await reads.dags.find("d"), null);
 });
 
 test("a pool address that leads to another database is refused", { skip }, async (t) => {

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Worker } from "node:worker_threads";
 import { Kysely, SqliteDialect } from "kysely";
-import type { PageRequest } from "../src/domain/reads.ts";
 import type { Database } from "../src/domain/tables.ts";
 import { createReads } from "../src/metadata-db/reads/create-reads.ts";
 import { openSqliteReader } from "../src/metadata-db/sqlite/reader/open-sqlite-reader.ts";
 import { ReaderThread } from "../src/metadata-db/sqlite/reader/reader-thread.ts";
+import { askForPages } from "./ask-for-pages.ts";
 import { SEED, SEEDED_AT, seedDatabase } from "./seeded-database.ts";
 
 test("a missing file is refused with its name", async () => {
@@ -111,36 +111,4 @@ function fillHistory(writer: ReturnType<typeof seedDatabase>["db"]): void {
       task.run(id + 1);
     }
   })();
-}
-
-async function askForPages({
-  dagRuns,
-  assetEvents,
-  taskInstances,
-  taskLogs,
-  assets,
-  deadLetters,
-}: ReturnType<typeof createReads>): Promise<void> {
-  for (const order of ["ascending", "descending"] as const) {
-    const page: PageRequest = { limit: 50, offset: 0, order };
-    const created = { from: SEEDED_AT + 10_000_000, before: SEEDED_AT + 11_000_000 };
-    await dagRuns.list({}, page);
-    const { rows } = await dagRuns.list({ dagId: "evaluate_reading", created }, page);
-    assert.equal(rows[0]?.createdAt, order === "ascending" ? created.from : created.before - 1000);
-    await dagRuns.list({ dagId: "evaluate_reading", states: ["running"] }, page);
-    assert.deepEqual((await dagRuns.list({ states: ["running", "queued"] }, page)).total, 2);
-    await dagRuns.find("evaluate_reading", "by-my-own-id");
-    await assetEvents.list({}, page);
-    await assetEvents.list({ assetId: 1, created }, page);
-    const [first] = (await assetEvents.list({ sourceDagId: "evaluate_reading", sourceRunId: rows[0].dagRunId }, page)).rows;
-    assert.equal(first, undefined);
-    await assetEvents.decisions((await assetEvents.find(100 * 4096))!);
-    await assetEvents.listOfRun(rows[0]);
-    await taskInstances.walk({ runs: {} }, page);
-    await taskInstances.walk({ runs: { dagId: "evaluate_reading" }, states: ["running"] }, page);
-    await taskInstances.listOfRun(rows[0]);
-    await taskLogs.chunks({ runId: SEED.hotRun, taskIndex: 0, mapIndex: -1, tryNumber: 1, afterSeq: -1, limit: 10 });
-    await assets.list({ excludeStale: true }, page);
-    await deadLetters.list({ created }, page);
-  }
 }

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import type { Database } from "better-sqlite3";
+import type { Pool } from "pg";
 import type { Reads } from "../../src/domain/reads.ts";
+import type { PostgresDatabase } from "../../src/metadata-db/postgres/open-postgres.ts";
 import { openPostgresReader } from "../../src/metadata-db/postgres/open-postgres-reader.ts";
 import { PostgresRunner } from "../../src/metadata-db/postgres/postgres-runner.ts";
 import { all, execute, type Script, type SqlRow, type SqlRunner, type SqlValue } from "../../src/metadata-db/sql-script.ts";
@@ -32,11 +34,21 @@ export const openSqliteTest: OpenTestDatabase = async (t) => {
   return make(new SqliteRunner(db), reader.reads, contents);
 };
 
-export const openPostgresTest: OpenTestDatabase = async (t) => {
+/** The same on PostgreSQL. */
+async function seedPostgres(t: TestContext): Promise<{ db: Database; database: PostgresDatabase; runner: PostgresRunner }> {
   const { db } = seedDatabase(t);
   const database = await openTestPostgres(t, await createDatabase());
   const runner = new PostgresRunner(database.pool, database.address);
   await runner.transaction(() => copyRows(db));
+  return { db, database, runner };
+}
+
+export async function openPostgresPool(t: TestContext): Promise<Pool> {
+  return (await seedPostgres(t)).database.pool;
+}
+
+export const openPostgresTest: OpenTestDatabase = async (t) => {
+  const { db, database, runner } = await seedPostgres(t);
   const reads = openPostgresReader(database);
   const contents = async (): Promise<string> => {
     const rows = await Promise.all(tablesOf(db).map(async (table) => runner.run(() => all<SqlRow>(`SELECT * FROM ${table}`))));
