@@ -1,6 +1,6 @@
 import { type ClientBase, DatabaseError, type Pool } from "pg";
-import type { Script, SqlRow, SqlRunner, Statement } from "../sql-script.ts";
-import { parameterOf } from "./array-literal.ts";
+import type { Script, SqlRow, SqlRunner, SqlValue } from "../sql-script.ts";
+import { driveScript } from "./drive-script.ts";
 import { explainPostgresError } from "./postgres-error.ts";
 
 /** Serialization failure and deadlock: the same transaction may succeed once the other has ended. */
@@ -11,8 +11,6 @@ const MAX_TRIES = 5;
 export class PostgresRunner implements SqlRunner {
   readonly #pool: Pool;
   readonly #address: string;
-  /** Texts with `?` as PostgreSQL wants them. */
-  readonly #texts = new Map<string, string>();
 
   /** `address` is for messages and shows no password. */
   constructor(pool: Pool, address: string) {
@@ -54,18 +52,7 @@ export class PostgresRunner implements SqlRunner {
   }
 
   async #drive<T>(session: Session, script: Script<T>): Promise<T> {
-    let step = script.next();
-    while (step.done !== true) step = script.next(await this.#execute(session, step.value));
-    return step.value;
-  }
-
-  async #execute(session: Session, { sql, parameters }: Statement): Promise<readonly SqlRow[]> {
-    let text = this.#texts.get(sql);
-    if (text === undefined) {
-      text = numberParameters(sql);
-      this.#texts.set(sql, text);
-    }
-    return session.query(text, parameters);
+    return driveScript(script, async (text, parameters) => session.query(text, parameters));
   }
 
   async #withSession<T>(act: (session: Session) => Promise<T>): Promise<T> {
@@ -93,19 +80,13 @@ class Session {
   }
 
   /** @throws {DatabaseError} what the statement got wrong; {MillraceError} DB_UNREACHABLE where the connection broke */
-  async query(text: string, parameters: Statement["parameters"] = []): Promise<readonly SqlRow[]> {
+  async query(text: string, parameters: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
     try {
-      return (await this.#client.query<SqlRow>(text, parameters.map(parameterOf))).rows;
+      return (await this.#client.query<SqlRow>(text, [...parameters])).rows;
     } catch (error) {
       if (error instanceof DatabaseError && error.severity === "ERROR") throw error;
       this.isBroken = true;
       throw explainPostgresError(error, this.#address);
     }
   }
-}
-
-/** `?` becomes `$1`, `$2` … */
-export function numberParameters(sql: string): string {
-  let count = 0;
-  return sql.replaceAll("?", () => `$${(count += 1)}`);
 }
