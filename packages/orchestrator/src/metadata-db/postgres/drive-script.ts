@@ -12,12 +12,13 @@ export async function driveScript<T>(script: Script<T>, send: SendStatement): Pr
   let step = script.next();
   while (step.done !== true) {
     const { sql, parameters } = step.value;
-    step = script.next(await send(numbered(sql), parameters.map(parameterOf)));
+    step = script.next(await send(numberParameters(sql), parameters.map(parameterOf)));
   }
   return step.value;
 }
 
-function numbered(sql: string): string {
+/** `?` becomes `$1`, `$2` … */
+export function numberParameters(sql: string): string {
   let text = texts.get(sql);
   if (text === undefined) {
     let count = 0;
