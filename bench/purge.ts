@@ -66,7 +66,7 @@ async function load(committer: GroupCommitter, isOver: () => boolean): Promise<r
     const due = ((performance.now() - start) / 1_000) * rate;
     for (; sent < due; sent += 1) {
       const at = performance.now();
-      void committer.ingest({ triggerId: 1, entries: [nextEntry()] }).then(() => waited.push(performance.now() - at));
+      void committer.ingest({ triggerId: 1, triggerEpoch: null, entries: [nextEntry()] }).then(() => waited.push(performance.now() - at));
     }
     await new Promise((resolve) => setTimeout(resolve, 1));
   }

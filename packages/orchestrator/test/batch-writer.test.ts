@@ -50,7 +50,6 @@ async function openPostgresWriters(t: TestContext, { port }: { readonly port?: n
       makeClient: () => database.makeClient("commits", { pipeline: true, connectionString: url.href }),
       processId,
       ownerOf: () => processId,
-      purge: async () => undefined,
       onFenced: () => void fenced.push(processId),
     });
     t.after(() => writer.close());

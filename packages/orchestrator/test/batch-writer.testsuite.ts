@@ -57,7 +57,7 @@ export function entry(fields: Partial<IngestEntry> = {}): IngestEntry {
   };
 }
 
-export const ingest = (...entries: IngestEntry[]): Work => ({ kind: "ingest", unit: { triggerId: 5, entries } });
+export const ingest = (...entries: IngestEntry[]): Work => ({ kind: "ingest", unit: { triggerId: 5, triggerEpoch: null, entries } });
 export const at = (offset: number): IngestEntry => entry({ position: { partition: "0", offset } });
 export const withId = (id: string): IngestEntry => entry({ seen: hashIdentity("s", id), messageId: id });
 

@@ -2,7 +2,7 @@
 import { strict as assert } from "node:assert";
 import { test, type TestContext } from "node:test";
 import { eventually, skipWithout } from "@millrace/test-services";
-import type { AdoptedRuns, ClusterListener, OwnLoad, Role, Wake } from "../src/domain/cluster.ts";
+import type { ClusterListener, OwnLoad, Role, RunNotice, Wake } from "../src/domain/cluster.ts";
 import { systemClock } from "../src/domain/clock.ts";
 import type { OutboxMessage } from "../src/domain/outbox.ts";
 import { PostgresCluster } from "../src/metadata-db/postgres/cluster/postgres-cluster.ts";
@@ -17,11 +17,11 @@ class Member implements ClusterListener {
   cluster!: PostgresCluster;
   readonly events: string[] = [];
   readonly wakes: Wake[] = [];
-  readonly adopted: AdoptedRuns[] = [];
+  readonly adopted: RunNotice[] = [];
   readonly messages: OutboxMessage[] = [];
   /** By the monotonic clock that this member alone has. */
   passedMs = 0;
-  load: OwnLoad = { load: 0, fullTriggers: [] };
+  load: OwnLoad = { load: 0, fullTriggers: [], address: null };
 
   onShards(): void {
     this.events.push("shards");
@@ -33,7 +33,7 @@ class Member implements ClusterListener {
   onWake(wake: Wake): void {
     this.wakes.push(wake);
   }
-  onAdoptedRuns(runs: readonly AdoptedRuns[]): void {
+  onAdoptedRuns(runs: readonly RunNotice[]): void {
     this.adopted.push(...runs);
   }
   async onAdoptedMessages(messages: readonly OutboxMessage[]): Promise<void> {
@@ -67,7 +67,6 @@ async function setUp(t: TestContext) {
       pool: database.pool,
       makeClient,
       roles,
-      address: null,
       clock,
       log: silent,
       deadAfterMs: 3_000,
@@ -149,12 +148,12 @@ test("what is told arrives, together, at those it concerns; more than fits becom
   const { join } = await setUp(t);
   const [a, b] = [await join(), await join()];
   const told = (kind: Wake["kind"]): readonly Wake[] => b.wakes.filter((wake) => wake.kind === kind);
-  a.cluster.tell(b.cluster.processId, { kind: "runs", runs: [[1, 50]] });
-  a.cluster.tell(b.cluster.processId, { kind: "runs", runs: [[1, 40]] });
+  a.cluster.tell(b.cluster.processId, { kind: "runs", runs: [{ dag: 1, triggerId: 4, count: 1, fromRun: 50 }] });
+  a.cluster.tell(b.cluster.processId, { kind: "runs", runs: [{ dag: 1, triggerId: 4, count: 1, fromRun: 40 }] });
   a.cluster.tell(b.cluster.processId, { kind: "inbox", rows: [{ dag: 2, assetId: 3, count: 1, fromRow: 9 }] });
   a.cluster.tell(b.cluster.processId, { kind: "inbox", rows: [{ dag: 2, assetId: 3, count: 2, fromRow: 7 }] });
   await eventually(() => assert.equal(told("inbox").length, 1));
-  assert.deepEqual(told("runs"), [{ kind: "runs", runs: [[1, 40]] }]);
+  assert.deepEqual(told("runs"), [{ kind: "runs", runs: [{ dag: 1, triggerId: 4, count: 2, fromRun: 40 }] }]);
   assert.deepEqual(told("inbox"), [{ kind: "inbox", rows: [{ dag: 2, assetId: 3, count: 3, fromRow: 7 }] }]);
   a.cluster.tellAll({ kind: "definitions" });
   await eventually(() => assert.equal(told("definitions").length, 1));
@@ -173,7 +172,7 @@ test("a triggerer gives runs to the scheduler with the least to do; without one 
   assert.throws(() => triggerer.cluster.ownerOf(), { code: "NO_SCHEDULER" });
   assert.equal(triggerer.cluster.isFull(1), true);
   const [a, b] = [await join(["scheduler"]), await join(["scheduler"])];
-  a.load = { load: 5, fullTriggers: [7] };
+  a.load = { load: 5, fullTriggers: [7], address: null };
   await a.beat();
   await triggerer.beat();
   const given = Array.from({ length: 12 }, () => triggerer.cluster.ownerOf());
@@ -214,5 +213,5 @@ test("a process that stops in order gives its shards up first, and what it leave
   assert.deepEqual(b.adopted, [], "its runs are its own while it drains");
   await a.cluster.stop();
   await b.beat();
-  assert.deepEqual(b.adopted, [{ dag: 1, fromRun: 1 }]);
+  assert.deepEqual(b.adopted, [{ dag: 1, triggerId: null, count: 1, fromRun: 1 }]);
 });

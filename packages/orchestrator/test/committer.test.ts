@@ -39,7 +39,7 @@ test("one bad piece fails alone, the others are stored", async () => {
   });
   const results = await Promise.allSettled([
     committer.write(writes(1)),
-    committer.ingest({ triggerId: 1, entries: [] }),
+    committer.ingest({ triggerId: 1, triggerEpoch: null, entries: [] }),
     committer.write(writes(2)),
   ]);
   assert.deepEqual(
@@ -74,7 +74,7 @@ test("a database that takes nothing is said once; messages are refused, steps of
     stored.push(...batch.map((work) => (work.kind === "write" ? work.writes.runId : 0)));
   });
   const steps = [1, 2, 3].map((id) => committer.write(writes(id)));
-  await assert.rejects(committer.ingest({ triggerId: 1, entries: [] }), /disk is full/);
+  await assert.rejects(committer.ingest({ triggerId: 1, triggerEpoch: null, entries: [] }), /disk is full/);
   timers.splice(0).forEach((fire) => fire());
   assert.equal(errors.length, 1);
   const flushed = committer.flush();

@@ -11,11 +11,12 @@ import { EnvironmentVariables } from "../src/config/variables.ts";
 import { discoverProviders } from "../src/cli/standalone/discover-providers.ts";
 import { openDefinitionStore } from "../src/cli/standalone/open-definition-store.ts";
 import { Engine, type EngineOptions } from "../src/cli/standalone/engine.ts";
+import { engineDbOf } from "../src/cli/standalone/metadata-db.ts";
+import { ROLES } from "../src/domain/cluster.ts";
 import { systemClock } from "../src/domain/clock.ts";
 import type { Log } from "../src/domain/log.ts";
 import type { ActiveRun } from "../src/domain/run.ts";
 import { openDatabase } from "../src/metadata-db/sqlite/open-database.ts";
-import { SqliteRunner } from "../src/metadata-db/sqlite/sqlite-runner.ts";
 
 export interface EngineHarness {
   readonly engine: Engine;
@@ -69,14 +70,17 @@ export async function startEngine(t: TestContext, options: HarnessOptions): Prom
   const warnings: string[] = [];
   const log = collectingLog(warnings);
   const db = openDatabase(sqliteFileOf(config.database, "this test"));
+  const engineDb = engineDbOf(db, ROLES, systemClock.now());
   const waiting = new Map<number, (run: ActiveRun) => void>();
   const catalog = await discoverProviders(config.dagsFolders, log);
   const engine = new Engine({
     config,
     environment,
-    db,
+    db: engineDb,
+    roles: ROLES,
     catalog,
-    definitionStore: await openDefinitionStore(new SqliteRunner(db), catalog),
+    definitionStore: await openDefinitionStore(engineDb.runner, catalog),
+    onFenced: () => undefined,
     connections: new EnvironmentConnections(environment),
     variables: new EnvironmentVariables(environment),
     clock: systemClock,

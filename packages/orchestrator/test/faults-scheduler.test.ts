@@ -2,6 +2,7 @@
 import { strict as assert } from "node:assert";
 import { test, type TestContext } from "node:test";
 import { eventually } from "@millrace/test-services";
+import { AloneCluster } from "../src/domain/alone-cluster.ts";
 import { type Clock, systemClock } from "../src/domain/clock.ts";
 import type { NewRun, RunCreation } from "../src/domain/committer.ts";
 import type { TaskSnapshot } from "../src/domain/dag-snapshot.ts";
@@ -116,7 +117,7 @@ async function setUp(t: TestContext, { tasks, clock = systemClock }: SetUpOption
     knownVersion: versionOf,
     findVersion: async (id) => versionOf(id),
     bundlesFolder: "/bundles",
-    ownerId: 1,
+    cluster: new AloneCluster(1),
     backlogLimit: 10,
     inboxLimit: 10,
     clock,

@@ -10,7 +10,7 @@ import { eventsCommand } from "./commands/events-command.ts";
 import { initCommand } from "./commands/init-command.ts";
 import { publishCommand } from "./commands/publish-command.ts";
 import { runsCommand } from "./commands/runs-command.ts";
-import { standaloneCommand } from "./commands/standalone-command.ts";
+import { apiServerCommand, schedulerCommand, standaloneCommand, triggererCommand } from "./commands/standalone-command.ts";
 import { tasksCommand } from "./commands/tasks-command.ts";
 import { variablesCommand } from "./commands/variables-command.ts";
 import { watchersCommand } from "./commands/watchers-command.ts";
@@ -45,7 +45,7 @@ Examples:
 Exit codes: 0 it worked, 1 it failed, 2 the command line or a setting is not understood.`,
     );
   program.addCommand(initCommand());
-  program.addCommand(standaloneCommand(context));
+  for (const command of [standaloneCommand, schedulerCommand, triggererCommand, apiServerCommand]) program.addCommand(command(context));
   program.addCommand(workerCommand(context));
   program.addCommand(dagsCommand(context));
   program.addCommand(runsCommand(context));

@@ -1,19 +1,30 @@
 import type { OutboxMessage } from "./outbox.ts";
+import type { Service } from "./service.ts";
 
 /** What one process tells another, after its commit. Any of it may be lost: everyone also looks by itself, from time to time. */
 export type Wake =
-  /** Runs that were made for it: DAG and the smallest id. */
-  | { readonly kind: "runs"; readonly runs: readonly (readonly [dag: number, fromRun: number])[] }
+  /** Runs that were made for it. */
+  | { readonly kind: "runs"; readonly runs: readonly RunNotice[] }
   /** Inbox rows of its shards. */
   | { readonly kind: "inbox"; readonly rows: readonly InboxNotice[] }
   /** Runs of DAGs of its shards have ended elsewhere. */
   | { readonly kind: "ended"; readonly dags: readonly number[] }
   | { readonly kind: "definitions" }
+  /** What waits for a DAG of its shards is to be given up (InboxStore.requestDrop). */
+  | { readonly kind: "drop"; readonly dag: number }
   | { readonly kind: "connection"; readonly id: string }
   /** Processes have come or gone. */
   | { readonly kind: "processes" }
   /** More has happened than fits into a notification. */
   | { readonly kind: "look" };
+
+export interface RunNotice {
+  readonly dag: number;
+  readonly triggerId: number | null;
+  readonly count: number;
+  /** The smallest id of them. */
+  readonly fromRun: number;
+}
 
 export interface InboxNotice {
   readonly dag: number;
@@ -43,6 +54,8 @@ export interface ClusterProcess {
 
 /** What a scheduler tells of itself, with each heartbeat. */
 export interface OwnLoad {
+  /** Where workers of other machines connect to it, host:port; null for nowhere. */
+  readonly address: string | null;
   readonly load: number;
   readonly fullTriggers: readonly number[];
 }
@@ -61,6 +74,8 @@ export interface Cluster {
   shardEpoch(shard: number): number | null;
   /** Of the lease of a trigger that only one process may have open; null where this one may not. */
   triggerEpoch(triggerId: number): number | null;
+  /** Triggers that only one process may have open: this one takes its part of them. */
+  wantTriggers(triggerIds: readonly number[]): void;
   /** Some scheduler has no room for a trigger's messages. */
   isFull(triggerId: number): boolean;
   /** The process itself is not told. */
@@ -68,6 +83,14 @@ export interface Cluster {
   tellAll(wake: Wake): void;
   /** Whoever holds the shard, where it is another process. */
   tellHolder(shard: number, wake: Wake): void;
+}
+
+/** This process as a member of its cluster. */
+export interface ClusterMember extends Cluster, Service {
+  /** Before `start`: from then on it is told what happens, and its own load is asked for with each heartbeat. */
+  connect(listener: ClusterListener, ownLoad: () => OwnLoad): void;
+  /** Gives up its leases and takes nothing more, so that the others go on with them while it drains; `stop` follows. */
+  release(): Promise<void>;
 }
 
 /** What happens to a process in its cluster. */
@@ -79,17 +102,12 @@ export interface ClusterListener {
   /** Processes have come or gone, or say something else of themselves. */
   onProcesses(): void;
   onWake(wake: Wake): void;
-  /** Unfinished runs of a dead process that are this one's from now on: by DAG, from the smallest id. */
-  onAdoptedRuns(runs: readonly AdoptedRuns[]): void;
+  /** Unfinished runs of a dead process that are this one's from now on. */
+  onAdoptedRuns(runs: readonly RunNotice[]): void;
   /** Outbox messages of a dead process that are this one's to publish. Resolves when there is room for more. */
   onAdoptedMessages(messages: readonly OutboxMessage[]): Promise<void>;
-  /** Every few seconds: what a lost notification would have told. Ids below `fromId` were there a while ago. */
+  /** Every few seconds, for what a lost notification would have told. Ids below `fromId` were there at the last sweep. */
   onSweep(fromId: number): void;
   /** Another process has declared this one dead, and takes over what it has: it must end at once. */
   onFenced(): void;
-}
-
-export interface AdoptedRuns {
-  readonly dag: number;
-  readonly fromRun: number;
 }

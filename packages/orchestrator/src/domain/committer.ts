@@ -43,6 +43,7 @@ export interface NewRun {
 export interface HandedOverRun {
   readonly ownerId: number;
   readonly dag: number;
+  readonly triggerId: number | null;
   readonly runId: number;
 }
 
@@ -68,6 +69,11 @@ export interface FoldWrites {
   readonly scheduled: readonly { readonly part: string; readonly logicalDate: number }[];
   /** By PatternPart.path. */
   readonly timeParts: readonly { readonly part: string; readonly state: TimePartState }[];
+}
+
+/** Messages were not stored: another process has the trigger open by now, and reads them again. */
+export class TriggerLeaseLost extends Error {
+  override readonly name = "TriggerLeaseLost";
 }
 
 /** A fold was not stored: another process holds the shard by now, and folds the same rows. */

@@ -70,6 +70,8 @@ export interface IngestEntry {
 
 export interface IngestUnit {
   readonly triggerId: number;
+  /** Of the lease under which it was read, where only one process may have the trigger open; else null. */
+  readonly triggerEpoch: number | null;
   readonly entries: readonly IngestEntry[];
 }
 

@@ -38,6 +38,8 @@ export interface RunStore {
   activeDags(): Promise<readonly number[]>;
   /** A DAG's unfinished runs above `afterId`, in order. */
   active(dag: number, afterId: number, limit: number): Promise<readonly RunRef[]>;
+  /** All unfinished runs from this id on. */
+  activeSince(fromId: number): Promise<readonly { readonly id: number; readonly dag: number }[]>;
   /** In order of id; without those that have finished. */
   load(ids: readonly number[]): Promise<readonly StoredRun[]>;
   /** Runs that were never started, by trigger. */
@@ -58,14 +60,22 @@ export interface InboxCount {
 
 /** What waits to be folded, as the metadata DB has it. */
 export interface InboxStore {
-  /** How many inbox rows there are, where there are any. */
-  count(): Promise<readonly InboxCount[]>;
+  /** How many inbox rows there are in these shards, where there are any. */
+  count(shards: readonly number[]): Promise<readonly InboxCount[]>;
+  /** What waits for one DAG. */
+  countOf(dag: number): Promise<number>;
   /** The id of the newest row of a DAG's inbox; 0 where it has none. */
   newestRow(dag: number): Promise<number>;
   /** Rows of a DAG's inbox above `afterRow`, in order: at most `limit`, and fewer of large payloads; none where there are no more. */
   read(dag: number, afterRow: number, limit: number): Promise<readonly StoredInboxRow[]>;
   /** By PatternPart.path. */
   timeParts(dag: number): Promise<ReadonlyMap<string, TimePartState>>;
-  /** Unfinished runs, by DAG. */
-  countUnfinished(): Promise<ReadonlyMap<number, number>>;
+  /** Unfinished runs of any process, by DAG; of one DAG, where it is given. */
+  countUnfinished(dag?: number): Promise<ReadonlyMap<number, number>>;
+  /** Whoever holds the DAG's shard is to give up what waits for it now. */
+  requestDrop(dag: number): Promise<void>;
+  /** The newest row that is to be given up; 0 where nothing is. */
+  dropMark(dag: number): Promise<number>;
+  /** It was, up to this row. */
+  clearDrop(dag: number, upTo: number): Promise<void>;
 }

@@ -47,6 +47,8 @@ export class Lane {
   #lastId = 0;
   /** Messages above #lastId wait in the metadata DB alone. */
   #isSpilled = false;
+  /** Above #lastId, and here already. */
+  readonly #adopted = new Set<number>();
   #hasSpilledSince = false;
   #failures = 0;
   #running: Promise<void> | null = null;
@@ -63,6 +65,17 @@ export class Lane {
       return;
     }
     this.#push(message);
+  }
+
+  /** One that another process left: below #lastId, and yet new here. False where there is no room. */
+  adopt(message: OutboxMessage): boolean {
+    if (!this.#hasRoom()) return false;
+    const lastId = this.#lastId;
+    this.#push(message);
+    // What is read from the metadata DB goes on where it was, and meets this one again.
+    this.#lastId = lastId;
+    if (message.id > lastId) this.#adopted.add(message.id);
+    return true;
   }
 
   /** Sends until nothing waits. */
@@ -164,7 +177,7 @@ export class Lane {
       this.#hasSpilledSince = false;
       const page = await this.#options.pending(afterId, BATCH_SIZE);
       for (const message of page) {
-        if (!this.#options.isMine(message)) continue;
+        if (!this.#options.isMine(message) || this.#adopted.delete(message.id)) continue;
         if (!this.#hasRoom()) return;
         this.#push(message);
       }

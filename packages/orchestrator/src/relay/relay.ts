@@ -24,6 +24,8 @@ export interface RelayOptions {
 const DEFAULT_STOP_MS = 30_000;
 /** Outcomes on their way to the metadata DB; above it lanes wait. */
 const MAX_RECORDING = 8;
+/** For a lane without room. */
+const ADOPT_AGAIN_MS = 250;
 const RECORD_BACKOFF = { firstMs: 100, maxMs: 10_000 };
 /** Between the end of the deadline and giving up on a publisher that does not answer. */
 const OVERDUE_MS = 1_000;
@@ -63,6 +65,25 @@ export class Relay implements Service {
     if (this.#isStopping || messages.length === 0) return;
     if (this.#isCaughtUp) this.#take(messages.map((message) => this.#resolve(message)));
     else this.#hasOfferSinceRead = true;
+  }
+
+  /** Messages of a process that died, in order of id. Resolves when their lanes have taken them. */
+  async adopt(messages: readonly OutboxMessage[]): Promise<void> {
+    // What is read at the start has them as well.
+    if (!this.#isCaughtUp) {
+      this.#hasOfferSinceRead = true;
+      return;
+    }
+    for (const message of messages.map((one) => this.#resolve(one))) {
+      const key = this.#laneKey(message);
+      if (typeof key !== "string") {
+        await this.#record([this.#reject(message, key.problem)]);
+        continue;
+      }
+      const lane = this.#laneOf(message, key);
+      while (!this.#isStopping && !lane.adopt(message)) await this.#waits.wait(ADOPT_AGAIN_MS);
+      lane.start();
+    }
   }
 
   /** A connection has changed: what is sent from now on goes over the new one. */

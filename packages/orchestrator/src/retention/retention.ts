@@ -18,6 +18,8 @@ export interface RetentionOptions {
   readonly reads: RetentionReads;
   readonly clock: Clock;
   readonly log: Log;
+  /** One process of those on a metadata DB does it. Left out: this one. */
+  readonly mayRun?: () => boolean;
   /** Of all bundles, absolute. */
   readonly bundlesFolder: string;
   /** Infinite: nothing goes for its age. */
@@ -83,7 +85,8 @@ export class Retention implements Service {
 
   #plan(afterMs: number): void {
     this.#cancelTimer = this.#options.clock.after(afterMs, () => {
-      const done = this.tick().catch((error: unknown) => this.#options.log.warn("the purge did not end; the next one goes on", { error }));
+      const { mayRun = () => true } = this.#options;
+      const done = (mayRun() ? this.tick() : Promise.resolve()).catch((error: unknown) => this.#options.log.warn("the purge did not end; the next one goes on", { error }));
       void done.then(() => !this.#isStopping && this.#plan(PASS_EVERY_MS));
     });
   }

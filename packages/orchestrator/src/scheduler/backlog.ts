@@ -14,7 +14,8 @@ export class Backlog {
 
   remove(triggerId: number | null): void {
     if (triggerId === null) return;
-    const count = (this.#counts.get(triggerId) ?? 0) - 1;
+    // Runs that others made are counted when they tell of them, which can be lost.
+    const count = Math.max(0, (this.#counts.get(triggerId) ?? 0) - 1);
     this.#counts.set(triggerId, count);
     // At half the limit, so that a stream does not stop and go with every run.
     if (count > this.#limit / 2) return;
@@ -22,9 +23,20 @@ export class Backlog {
     this.#waiting.delete(triggerId);
   }
 
+  /** Of all triggers. */
+  get total(): number {
+    let sum = 0;
+    for (const count of this.#counts.values()) sum += count;
+    return sum;
+  }
+
+  isFull(triggerId: number): boolean {
+    return (this.#counts.get(triggerId) ?? 0) >= this.#limit;
+  }
+
   /** null while there is room; else resolves when there is again. */
   waitForRoom(triggerId: number): Promise<void> | null {
-    if ((this.#counts.get(triggerId) ?? 0) < this.#limit) return null;
+    if (!this.isFull(triggerId)) return null;
     const waiting = this.#waiting.get(triggerId) ?? Promise.withResolvers<void>();
     this.#waiting.set(triggerId, waiting);
     return waiting.promise;

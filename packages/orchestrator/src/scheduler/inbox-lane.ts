@@ -13,6 +13,8 @@ const PAGE_SIZE = 1_000;
 export class InboxLane {
   readonly dagId: string;
   readonly versionId: number;
+  /** Of the lease of the DAG's shard. */
+  readonly epoch: number;
   readonly #dag: number;
   readonly #store: InboxStore;
   readonly #fold: PatternFold;
@@ -29,12 +31,14 @@ export class InboxLane {
   #isBehind: boolean;
   #isReading = false;
   #isLoaded = false;
+  #isDropChecked = false;
   #isPaused: boolean;
   /** Instants before it are not made up for; set until the parts are loaded. */
   #skipUntil: number | null = null;
 
   /** `pending`: how many rows there are. */
-  constructor(dag: DagEntry, store: InboxStore, pending: number) {
+  constructor(dag: DagEntry, store: InboxStore, epoch: number, pending: number) {
+    this.epoch = epoch;
     this.#isBehind = pending > 0;
     this.dagId = dag.dagId;
     this.versionId = dag.version.id;
@@ -46,13 +50,22 @@ export class InboxLane {
     this.#timeParts = partsOf(schedule).filter(isTimePart);
   }
 
-  /** To be awaited before anything is asked of it. */
-  async load(now: number): Promise<void> {
-    if (this.#isLoaded) return;
-    const stored = this.hasTimeParts ? await this.#store.timeParts(this.#dag) : new Map<string, TimePartState>();
-    this.#times = new Map(this.#timeParts.map((part) => [part.path, this.#stateOf(part, stored.get(part.path), now)]));
-    this.#isLoaded = true;
-    if (this.#skipUntil !== null) this.skipMissedTimes(this.#skipUntil);
+  /** To be awaited before anything is asked of it. Gives the newest row that is to be given up first; 0 for none. */
+  async load(now: number): Promise<number> {
+    if (!this.#isLoaded) {
+      const stored = this.hasTimeParts ? await this.#store.timeParts(this.#dag) : new Map<string, TimePartState>();
+      this.#times = new Map(this.#timeParts.map((part) => [part.path, this.#stateOf(part, stored.get(part.path), now)]));
+      this.#isLoaded = true;
+      if (this.#skipUntil !== null) this.skipMissedTimes(this.#skipUntil);
+    }
+    if (this.#isDropChecked) return 0;
+    this.#isDropChecked = true;
+    return this.#store.dropMark(this.#dag);
+  }
+
+  /** Somebody may want what waits to be given up. */
+  checkDrop(): void {
+    this.#isDropChecked = false;
   }
 
   get isPaused(): boolean {
@@ -67,7 +80,10 @@ export class InboxLane {
   setPaused(isPaused: boolean, now: number): boolean {
     const isResumed = this.#isPaused && !isPaused;
     this.#isPaused = isPaused;
-    if (isResumed) this.skipMissedTimes(now);
+    if (isResumed) {
+      this.skipMissedTimes(now);
+      this.checkDrop();
+    }
     return isResumed;
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../domain/clock.ts";
-import type { Committer, FoldWrites, InboxRow } from "../domain/committer.ts";
+import type { Cluster, InboxNotice } from "../domain/cluster.ts";
+import { type Committer, type FoldWrites, type InboxRow, ShardLost } from "../domain/committer.ts";
 import { DECISION_CODES } from "../domain/decision.ts";
 import type { DagEntry, Definitions } from "../domain/definitions.ts";
 import type { Log } from "../domain/log.ts";
@@ -13,6 +14,7 @@ export interface InboxOptions {
   readonly committer: Committer;
   readonly store: InboxStore;
   readonly definitions: () => Definitions;
+  readonly cluster: Cluster;
   /** Events of one asset that wait for one DAG at which the streams that bring them pause. */
   readonly limit: number;
   readonly clock: Clock;
@@ -24,6 +26,11 @@ const MAX_UNFINISHED = 2_000;
 /** Runs that one commit starts. */
 const RUNS_PER_FOLD = 500;
 const RETRY_AFTER_MS = 5_000;
+const SHARDS = 64;
+/** Under which nothing is ever stored. */
+const NO_EPOCH = -1;
+/** A sweep takes at most one part in so many of the time. */
+const SWEEP_SHARE = 50;
 
 /**
  * The inboxes of all DAGs whose events the ingest does not decide: it folds them by the DAG's pattern into runs, as many
@@ -43,7 +50,10 @@ export class Inbox {
   readonly #skipped = new Set<number>();
   /** DAGs whose rows are being read, or that a commit is about to take: one after another. */
   readonly #busy = new Map<number, Promise<void>>();
+  /** Of every DAG, by its id. */
+  readonly #shards = new Map<number, number>();
   #room = Promise.withResolvers<void>();
+  #sweepAgainAt = 0;
   #isRunning = false;
   #isScheduled = false;
 
@@ -54,9 +64,7 @@ export class Inbox {
 
   /** Before any run or row of this process is told. */
   async start(): Promise<void> {
-    const { store } = this.#options;
-    for (const { dag, assetId, count } of await store.count()) this.#pending.add(dag, assetId, count);
-    for (const [dag, count] of await store.countUnfinished()) this.#unfinished.set(dag, count);
+    await this.#recount();
     this.#isRunning = true;
     this.refresh();
   }
@@ -66,31 +74,82 @@ export class Inbox {
     this.#timers.stop();
   }
 
+  /** Shards were gained or lost: what waits in those that were gained is folded here from now on. */
+  async onShards(): Promise<void> {
+    if (!this.#isRunning) return;
+    await this.#recount();
+    this.refresh();
+  }
+
   /** The definitions have changed. */
   refresh(): void {
     if (!this.#isRunning) return;
-    const { definitions, store, clock } = this.#options;
+    const { definitions, store, clock, cluster } = this.#options;
     const now = clock.now();
     const { dags } = definitions();
-    for (const [id, { dagId }] of this.#lanes) if (!dags.has(dagId)) this.#lanes.delete(id);
+    this.#shards.clear();
     for (const dag of dags.values()) {
+      this.#shards.set(dag.id, dag.shard);
+      const epoch = cluster.shardEpoch(dag.shard);
       const known = this.#lanes.get(dag.id);
-      if (known?.versionId === dag.version.id) {
+      if (epoch === null) this.#lanes.delete(dag.id);
+      else if (known?.versionId === dag.version.id && known.epoch === epoch) {
         if (known.setPaused(dag.isPaused, now)) this.#touch(dag.id);
-        continue;
+      } else {
+        const lane = new InboxLane(dag, store, epoch, this.#pending.ofDag(dag.id));
+        if (known?.isPaused && !dag.isPaused) lane.skipMissedTimes(now);
+        this.#lanes.set(dag.id, lane);
+        this.#touch(dag.id);
       }
-      const lane = new InboxLane(dag, store, this.pendingOf(dag.id));
-      if (known?.isPaused && !dag.isPaused) lane.skipMissedTimes(now);
-      this.#lanes.set(dag.id, lane);
-      this.#touch(dag.id);
     }
+    for (const id of this.#lanes.keys()) if (!this.#shards.has(id)) this.#lanes.delete(id);
   }
 
+  /** Rows that a commit of this process has stored; those of others' shards are told to them. */
   onInbox(rows: readonly InboxRow[]): void {
+    const { cluster } = this.#options;
     for (const row of rows) {
+      if (cluster.shardEpoch(row.shard) === null) {
+        const notice = { dag: row.dag, assetId: row.assetId, count: 1, fromRow: row.rowId };
+        cluster.tellHolder(row.shard, { kind: "inbox", rows: [notice] });
+        continue;
+      }
       this.#pending.add(row.dag, row.assetId, 1);
       this.#lanes.get(row.dag)?.offer(row);
       this.#touch(row.dag);
+    }
+  }
+
+  /** Rows that another process has stored. */
+  onNotice(rows: readonly InboxNotice[]): void {
+    for (const { dag, assetId, count, fromRow } of rows) {
+      this.#pending.add(dag, assetId, count);
+      this.#lanes.get(dag)?.rewind(fromRow);
+      this.#touch(dag);
+    }
+  }
+
+  /** Runs of these DAGs have ended in another process. */
+  async onEndedElsewhere(dags: readonly number[]): Promise<void> {
+    for (const dag of dags) {
+      if (!this.#lanes.has(dag)) continue;
+      this.#unfinished.set(dag, (await this.#options.store.countUnfinished(dag)).get(dag) ?? 0);
+      this.#touch(dag);
+    }
+  }
+
+  /** What a lost notification would have told: rows from this id on may be unknown here. */
+  async sweep(fromRow: number): Promise<void> {
+    const { clock } = this.#options;
+    const startedAt = clock.monotonic();
+    if (!this.#isRunning || startedAt < this.#sweepAgainAt) return;
+    await this.#recount();
+    // A long inbox is counted more seldom.
+    this.#sweepAgainAt = clock.monotonic() + SWEEP_SHARE * (clock.monotonic() - startedAt);
+    for (const [dag, lane] of this.#lanes) {
+      if (this.#pending.ofDag(dag) === 0) continue;
+      lane.rewind(fromRow);
+      this.#touch(dag);
     }
   }
 
@@ -99,13 +158,16 @@ export class Inbox {
   }
 
   onRunEnd(dag: number): void {
+    const { cluster } = this.#options;
+    const shard = this.#shards.get(dag);
+    if (shard !== undefined && cluster.shardEpoch(shard) === null) cluster.tellHolder(shard, { kind: "ended", dags: [dag] });
     this.#countUnfinished(dag, -1);
     if (this.#pending.ofDag(dag) > 0 || this.#lanes.get(dag)?.hasTimeParts) this.#touch(dag);
   }
 
   /** Events that wait for a DAG. */
-  pendingOf(dag: number): number {
-    return this.#pending.ofDag(dag);
+  async pendingOf(dag: number): Promise<number> {
+    return this.#lanes.has(dag) ? this.#pending.ofDag(dag) : this.#options.store.countOf(dag);
   }
 
   /**
@@ -113,31 +175,59 @@ export class Inbox {
    * asset has room of its own: a join whose one side has filled up still gets the other.
    */
   waitForRoom(triggerId: number): Promise<void> | null {
-    if (this.#pending.isEmpty) return null;
-    const watchers = this.#options.definitions().triggers.get(triggerId)?.watchers ?? [];
-    const isFull = watchers.some(({ asset }) =>
-      asset.subscribers.some(({ dag }) => this.#pending.ofAsset(dag.id, asset.id) >= this.#options.limit),
-    );
-    return isFull ? this.#room.promise : null;
+    return this.isFull(triggerId) ? this.#room.promise : null;
   }
 
-  /** Gives up all that waits for a DAG now; what comes while it does is not meant. */
+  isFull(triggerId: number): boolean {
+    if (this.#pending.isEmpty) return false;
+    const watchers = this.#options.definitions().triggers.get(triggerId)?.watchers ?? [];
+    return watchers.some(({ asset }) =>
+      asset.subscribers.some(({ dag }) => this.#pending.ofAsset(dag.id, asset.id) >= this.#options.limit),
+    );
+  }
+
+  /** Gives up all that waits for a DAG now; what comes while it does is not meant. Another's DAG is left to its holder. */
   async drop(dag: DagEntry, reason: string): Promise<void> {
-    const { store, committer } = this.#options;
-    const base = { dag: dag.id, shard: dag.shard, shardEpoch: 0, versionId: dag.version.id, runs: [], scheduled: [], timeParts: [] };
+    const { store, cluster } = this.#options;
+    if (cluster.shardEpoch(dag.shard) === null) {
+      await store.requestDrop(dag.id);
+      cluster.tellHolder(dag.shard, { kind: "drop", dag: dag.id });
+      return;
+    }
     const newest = await store.newestRow(dag.id);
-    // What is being folded, or dropped by another, is no longer there to drop.
-    const dropPage = async (): Promise<boolean> => {
-      const rows = (await store.read(dag.id, 0, RUNS_PER_FOLD)).filter(({ pending }) => pending.rowId <= newest);
-      const rejected = rows.map((row) => ({ event: { ...row.pending, slots: [] }, code: DECISION_CODES.dropped, reason }));
-      const writes = { ...base, rejected };
-      if (rows.length > 0) await committer.fold(writes);
-      this.#decided(writes);
-      return rows.length > 0;
-    };
-    while (await this.#alone(dag.id, dropPage));
+    while (await this.#alone(dag.id, async () => this.#dropPage(dag, newest, reason)));
     this.#lanes.delete(dag.id);
     this.refresh();
+  }
+
+  /** Another process wants what waits for a DAG to be given up. */
+  onDropRequested(dag: number): void {
+    this.#lanes.get(dag)?.checkDrop();
+    this.#touch(dag);
+  }
+
+  /** True where there may be more. */
+  async #dropPage(dag: DagEntry, newest: number, reason: string): Promise<boolean> {
+    const { store, committer, cluster } = this.#options;
+    const rows = (await store.read(dag.id, 0, RUNS_PER_FOLD)).filter(({ pending }) => pending.rowId <= newest);
+    if (rows.length === 0) return false;
+    const rejected = rows.map((row) => ({ event: { ...row.pending, slots: [] }, code: DECISION_CODES.dropped, reason }));
+    const lease = { shard: dag.shard, shardEpoch: cluster.shardEpoch(dag.shard) ?? NO_EPOCH };
+    const writes = { dag: dag.id, ...lease, versionId: dag.version.id, runs: [], scheduled: [], timeParts: [], rejected };
+    await committer.fold(writes);
+    this.#decided(writes);
+    return true;
+  }
+
+  /** All that it knows of is counted anew. */
+  async #recount(): Promise<void> {
+    const { store, cluster } = this.#options;
+    const shards = Array.from({ length: SHARDS }, (_, shard) => shard).filter((shard) => cluster.shardEpoch(shard) !== null);
+    const [pending, unfinished] = [await store.count(shards), await store.countUnfinished()];
+    this.#pending.clear();
+    for (const { dag, assetId, count } of pending) this.#pending.add(dag, assetId, count);
+    this.#unfinished.clear();
+    for (const [dag, count] of unfinished) this.#unfinished.set(dag, count);
   }
 
   #countUnfinished(dag: number, change: number): void {
@@ -185,6 +275,11 @@ export class Inbox {
     try {
       await this.#advance(dag);
     } catch (error) {
+      // Its new holder goes on with the same rows.
+      if (error instanceof ShardLost) {
+        this.#lanes.delete(dag);
+        return;
+      }
       await this.#retryLater(dag, error as Error);
     }
   }
@@ -192,8 +287,13 @@ export class Inbox {
   async #advance(id: number): Promise<void> {
     const { definitions, clock, committer } = this.#options;
     const lane = this.#lanes.get(id);
-    if (lane === undefined || !this.#dagOf(lane)) return;
-    await lane.load(clock.now());
+    const before = lane === undefined ? undefined : this.#dagOf(lane);
+    if (lane === undefined || before === undefined) return;
+    const upTo = await lane.load(clock.now());
+    if (upTo > 0) {
+      await this.#dropRequested(before, upTo);
+      return;
+    }
     if (await lane.readPage(definitions())) this.#touch(id);
     const dag = this.#dagOf(lane);
     if (dag === undefined || this.#lanes.get(id) !== lane) return;
@@ -204,6 +304,14 @@ export class Inbox {
     await committer.fold(writes);
     this.#decided(writes);
     this.#touch(id);
+  }
+
+  /** By a new lane from then on, which knows nothing of what is gone. */
+  async #dropRequested(dag: DagEntry, upTo: number): Promise<void> {
+    while (await this.#dropPage(dag, upTo, "given up by command"));
+    await this.#options.store.clearDrop(dag.id, upTo);
+    this.#lanes.delete(dag.id);
+    this.refresh();
   }
 
   /** undefined where nothing is to be folded for it. */
@@ -236,7 +344,7 @@ export class Inbox {
     return {
       dag: dag.id,
       shard: dag.shard,
-      shardEpoch: 0,
+      shardEpoch: lane.epoch,
       versionId: dag.version.id,
       runs,
       scheduled,

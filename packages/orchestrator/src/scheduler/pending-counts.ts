@@ -16,6 +16,10 @@ export class PendingCounts {
     return sum;
   }
 
+  clear(): void {
+    this.#counts.clear();
+  }
+
   add(dag: number, assetId: number, change: number): void {
     const ofDag = this.#counts.get(dag) ?? new Map<number, number>();
     const count = (ofDag.get(assetId) ?? 0) + change;

@@ -70,6 +70,12 @@ export class RunLoader {
     for (const dag of await this.#options.store.activeDags()) this.leave(dag, 1);
   }
 
+  /** What another process made for this one, or left to it, from this id on; where memory has it, nothing happens. */
+  async sweep(fromId: number): Promise<void> {
+    for (const { id, dag } of await this.#options.store.activeSince(fromId)) if (!this.#options.isInMemory(id)) this.leave(dag, id);
+    this.refill();
+  }
+
   /** This run, and what comes behind it, stays in the metadata DB until there is room. */
   leave(dag: number, id: number): void {
     const lane = this.#laneOf(dag);

@@ -1,4 +1,5 @@
 import type { Clock } from "../domain/clock.ts";
+import type { Cluster, OwnLoad, RunNotice } from "../domain/cluster.ts";
 import type { Committer, InboxRow, NewRun } from "../domain/committer.ts";
 import type { DagVersion, Definitions } from "../domain/definitions.ts";
 import { activateRun } from "../domain/adopt-run.ts";
@@ -27,6 +28,7 @@ import { Backlog } from "./backlog.ts";
 import { buildDispatch } from "./build-dispatch.ts";
 import { outcomeOf } from "./build-outcome.ts";
 import { DispatchQueue, type ReadyTask } from "./dispatch-queue.ts";
+import { InFlight } from "./in-flight.ts";
 import { Inbox } from "./inbox.ts";
 import { type DueRetry, RunLoader } from "./run-loader.ts";
 import { TimerQueue } from "./timer-queue.ts";
@@ -43,8 +45,7 @@ export interface SchedulerOptions {
   /** Versions that runs may still be on; older ones are read from the metadata DB. */
   readonly findVersion: (id: number) => Promise<DagVersion>;
   readonly bundlesFolder: string;
-  /** This process, in fences. */
-  readonly ownerId: number;
+  readonly cluster: Cluster;
   /** Unstarted runs of one trigger at which its stream pauses. */
   readonly backlogLimit: number;
   /** Events that wait for one DAG at which the streams that bring them pause. */
@@ -74,7 +75,7 @@ export class Scheduler implements Service, ExecutorListener {
   readonly #runs = new ActiveRuns();
   /** Steps of a run whose commit, or what follows from it, is still to come. */
   readonly #unstored = new Map<ActiveRun, number>();
-  readonly #inFlight = new Map<string, ReadyTask>();
+  readonly #inFlight = new InFlight();
   /** Of paused DAGs. */
   #parked: ReadyTask[] = [];
   readonly #queues = { shared: new DispatchQueue(), process: new DispatchQueue() };
@@ -84,13 +85,12 @@ export class Scheduler implements Service, ExecutorListener {
   #isStarted = false;
   #isDraining = false;
   #cancelTick: (() => void) | null = null;
-  #onIdle: (() => void) | null = null;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
     this.backlog = new Backlog(options.backlogLimit);
-    const { committer, inboxStore, definitions, clock, log } = options;
-    this.inbox = new Inbox({ committer, store: inboxStore, definitions, limit: options.inboxLimit, clock, log });
+    const { committer, inboxStore, definitions, cluster, clock, log } = options;
+    this.inbox = new Inbox({ committer, store: inboxStore, definitions, cluster, limit: options.inboxLimit, clock, log });
     this.#loader = new RunLoader({
       store: options.store,
       findVersion: options.findVersion,
@@ -126,7 +126,7 @@ export class Scheduler implements Service, ExecutorListener {
     this.#loader.stop();
     this.inbox.stop();
     this.executor.drain();
-    if (this.#inFlight.size > 0) await this.#waitUntilIdle(deadlineMs);
+    await this.#inFlight.idle(this.#options.clock, deadlineMs);
     if (this.#inFlight.size > 0) this.#interrupt();
     await this.#options.committer.flush();
     await this.executor.stop();
@@ -152,6 +152,30 @@ export class Scheduler implements Service, ExecutorListener {
     this.inbox.onInbox(rows);
   }
 
+  /** Runs that are this process's from now on: another made them for it, or died. */
+  onGivenRuns(runs: readonly RunNotice[]): void {
+    if (!this.#isStarted) return;
+    for (const { dag, triggerId, count, fromRun } of runs) {
+      this.backlog.add(triggerId, count);
+      this.#loader.leave(dag, fromRun);
+    }
+    this.#loader.refill();
+  }
+
+  /** What a lost notification would have told; ids below `fromId` are known. */
+  async sweep(fromId: number): Promise<void> {
+    if (!this.#isStarted || this.#isDraining) return;
+    await this.#loader.sweep(fromId);
+    await this.inbox.sweep(fromId);
+  }
+
+  /** What the other processes are told of this one. */
+  ownLoad(): OwnLoad {
+    const triggers = [...this.#options.definitions().triggers.keys()];
+    const fullTriggers = triggers.filter((id) => this.backlog.isFull(id) || this.inbox.isFull(id));
+    return { load: this.backlog.total, fullTriggers, address: this.executor.workerAddress };
+  }
+
   /** The definitions have changed: DAGs may be paused, or not any more, or have another schedule. */
   onDefinitions(): void {
     this.inbox.refresh();
@@ -167,7 +191,7 @@ export class Scheduler implements Service, ExecutorListener {
   }
 
   onLog(ref: TryRef, seq: number, chunk: Uint8Array): void {
-    if (!this.#inFlight.has(ref.fence)) return;
+    if (this.#inFlight.get(ref.fence) === undefined) return;
     const { runId, taskIndex, mapIndex, try: number } = ref;
     const logs = [{ taskIndex, mapIndex, try: number, seq, chunk }];
     const writes = { runId, run: null, taskInstances: [], tries: [], logs, outletEvents: [], outbox: [] };
@@ -175,7 +199,7 @@ export class Scheduler implements Service, ExecutorListener {
   }
 
   onResult(ref: TryRef, result: TryResult, acknowledge: () => void): void {
-    const ready = this.#takeInFlight(ref);
+    const ready = this.#inFlight.take(ref.fence);
     if (ready === undefined) {
       acknowledge();
       return;
@@ -186,7 +210,7 @@ export class Scheduler implements Service, ExecutorListener {
   }
 
   onLost(ref: TryRef, reason: LossReason): void {
-    const ready = this.#takeInFlight(ref);
+    const ready = this.#inFlight.take(ref.fence);
     if (ready === undefined) return;
     void this.#commit(ready.run, loseTask(ready.run, ready.index, reason, this.#options.clock.now()));
   }
@@ -197,12 +221,7 @@ export class Scheduler implements Service, ExecutorListener {
 
   /** Once a second: what has lasted gets its rows. */
   tick(): void {
-    const before = this.#options.clock.now() - RECORD_AFTER_MS;
-    const lasting = new Map<ActiveRun, number[]>();
-    for (const { run, index } of this.#inFlight.values()) {
-      const task = run.tasks[index]!;
-      if (!task.isRecorded && task.startedAt !== null && task.startedAt <= before) lasting.set(run, [...(lasting.get(run) ?? []), index]);
-    }
+    const lasting = this.#inFlight.lasting(this.#options.clock.now() - RECORD_AFTER_MS);
     for (const [run, indexes] of lasting) void this.#commit(run, recordRunning(run, indexes, this.#options.clock.now()));
   }
 
@@ -262,7 +281,7 @@ export class Scheduler implements Service, ExecutorListener {
     log.error("the outcome of a task cannot be stored: its run fails", { run: run.id, error: error.message });
     for (const index of tasks.keys()) run.tasks[index] = forgetOutcome(run.tasks[index]!);
     run.startedAt = null;
-    for (const [fence, ready] of this.#inFlight) if (ready.run === run) this.#inFlight.delete(fence);
+    this.#inFlight.forget(run);
     const step = failUnstorableRun(run, clock.now(), error);
     applyStep(run, step);
     await committer.write(step.writes).catch(() => log.error("nor can its failure: it is tried again at the next start", { run: run.id }));
@@ -339,10 +358,10 @@ export class Scheduler implements Service, ExecutorListener {
       this.#parked.push(ready);
       return;
     }
-    const fence = `${this.#options.ownerId}:${this.#nextFence++}`;
+    const fence = `${this.#options.cluster.processId}:${this.#nextFence++}`;
     const now = this.#options.clock.now();
     run.tasks[index] = dispatchTask(run.tasks[index]!, fence, now);
-    this.#inFlight.set(fence, { run, index });
+    this.#inFlight.add(fence, { run, index });
     this.#markStarted(run);
     const dispatch = buildDispatch(run, index, this.#options.bundlesFolder);
     if (!run.isRescued) {
@@ -360,29 +379,14 @@ export class Scheduler implements Service, ExecutorListener {
     this.backlog.remove(run.triggerId);
   }
 
-  #takeInFlight(ref: TryRef): ReadyTask | undefined {
-    const ready = this.#inFlight.get(ref.fence);
-    this.#inFlight.delete(ref.fence);
-    if (this.#inFlight.size === 0) this.#onIdle?.();
-    return ready;
-  }
-
-  async #waitUntilIdle(deadlineMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#onIdle = resolve;
-    const cancel = this.#options.clock.after(deadlineMs, resolve);
-    await promise;
-    cancel();
-  }
-
   /** The stop, not the task, ends these tries: the next start is not to take them for ones that brought the server down. */
   #interrupt(): void {
     this.#options.log.warn("tasks still ran at the end of the drain time: they start again with the server", {
       tasks: this.#inFlight.size,
     });
     const now = this.#options.clock.now();
-    for (const { run, index } of this.#inFlight.values()) run.tasks[index] = { ...run.tasks[index]!, state: "queued" };
-    for (const { run, index } of this.#inFlight.values()) void this.#commit(run, recordRunning(run, [index], now));
+    for (const { run, index } of this.#inFlight.all()) run.tasks[index] = { ...run.tasks[index]!, state: "queued" };
+    for (const { run, index } of this.#inFlight.all()) void this.#commit(run, recordRunning(run, [index], now));
   }
 }
 

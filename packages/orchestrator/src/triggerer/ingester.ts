@@ -10,6 +10,8 @@ export interface IngesterOptions {
   readonly definitions: () => Definitions;
   readonly positions: (source: string) => Promise<ReadonlyMap<string, bigint>>;
   readonly cursor: (source: string) => Promise<string | null>;
+  /** IngestUnit.triggerEpoch. @throws {TriggerLeaseLost} */
+  readonly triggerEpoch: (triggerId: number) => number | null;
   /** IngestSink.waitForRoom. */
   readonly waitForRoom: (triggerId: number) => Promise<void> | null;
 }
@@ -25,7 +27,8 @@ export class Ingester implements IngestSink {
   async ingest(triggerId: number, messages: readonly TriggerMessage[]): Promise<IngestReceipt> {
     const trigger = this.#options.definitions().triggers.get(triggerId);
     if (trigger === undefined) throw new TriggerNotWatched(`trigger ${triggerId} has no watcher any more: its messages stay in the broker`);
-    return this.#options.committer.ingest({ triggerId, entries: messages.map((message) => prepareEntry(message, trigger)) });
+    const triggerEpoch = this.#options.triggerEpoch(triggerId);
+    return this.#options.committer.ingest({ triggerId, triggerEpoch, entries: messages.map((message) => prepareEntry(message, trigger)) });
   }
 
   positions(source: string): Promise<ReadonlyMap<string, bigint>> {

@@ -12,8 +12,6 @@ import type { IngestEntry } from "../../domain/ingest-unit.ts";
 import type { ActiveRun } from "../../domain/run.ts";
 import { GroupCommitter } from "../../metadata-db/committer.ts";
 import { openDatabase } from "../../metadata-db/sqlite/open-database.ts";
-import { registerProcess } from "../../metadata-db/sqlite/process-store.ts";
-import { SqliteBatchWriter } from "../../metadata-db/sqlite/sqlite-batch-writer.ts";
 import { SqliteRunner } from "../../metadata-db/sqlite/sqlite-runner.ts";
 import { DefinitionStore } from "../../metadata-db/stores/definition-store.ts";
 import { assetsOf, isTimePart } from "../../domain/pattern-parts.ts";
@@ -24,9 +22,10 @@ import { examplePayload } from "../output/example-payload.ts";
 import { TestReport } from "../output/test-report.ts";
 import { DefinitionHolder } from "./definition-holder.ts";
 import { discoverProviders } from "./discover-providers.ts";
+import { engineDbOf } from "./metadata-db.ts";
 import { makeScheduler, type SchedulerParts } from "./make-scheduler.ts";
 
-export interface DagTestOptions extends Omit<SchedulerParts, "config" | "db" | "onRunEnd"> {
+export interface DagTestOptions extends Omit<SchedulerParts, "config" | "runner" | "onRunEnd"> {
   /** A folder of its own, for bundles. */
   readonly home: string;
   /** Absolute. */
@@ -60,9 +59,9 @@ export class DagTest {
     this.#options = options;
     const { clock, log, home } = options;
     this.#db = db;
-    const ownerId = registerProcess(this.#db, ["scheduler", "executor"], clock.now());
+    const { runner, cluster, writer } = engineDbOf(db, ["scheduler"], clock.now());
     this.#committer = new GroupCommitter({
-      writer: new SqliteBatchWriter(this.#db, ownerId),
+      writer,
       clock,
       log,
       listener: {
@@ -75,12 +74,12 @@ export class DagTest {
     this.#scheduler = makeScheduler(
       {
         ...options,
-        db: this.#db,
+        runner,
         config: { home, minWorkers: 1, maxWorkers: 1, backlogLimit: BACKLOG_LIMIT, inboxLimit: BACKLOG_LIMIT },
         onRunEnd: (run) => this.#ended.resolve(run),
       },
       {
-        ownerId,
+        cluster,
         committer: this.#reporting(this.#committer),
         definitions: this.#definitions,
         observe: (listener) => this.#observe(listener),
@@ -113,7 +112,7 @@ export class DagTest {
     // All of them are told, also where one of them is enough to start nothing.
     if (entries.map((entry) => reportEntry(report, entry)).includes(false)) return false;
     if (entries.length === 0 || Object.keys(params).length > 0) await this.#createRun(dag.dagId, payload, params);
-    else await this.#committer.ingest({ triggerId: NO_TRIGGER_ID, entries });
+    else await this.#committer.ingest({ triggerId: NO_TRIGGER_ID, triggerEpoch: null, entries });
     const run = await this.#ended.promise;
     report.end(run.state, clock.now() - run.createdAt);
     return run.state === "success";

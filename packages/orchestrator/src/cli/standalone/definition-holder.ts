@@ -1,19 +1,27 @@
 import type { LoadPass } from "../../domain/dag-folder.ts";
-import { buildDefinitions, type DagVersion, type Definitions, NO_DEFINITIONS } from "../../domain/definitions.ts";
+import { buildDefinitions, type DagVersion, type DefinitionRows, type Definitions, NO_DEFINITIONS } from "../../domain/definitions.ts";
 import type { TriggerSubscription } from "../../domain/ingest-sink.ts";
 import type { DefinitionStore } from "../../metadata-db/stores/definition-store.ts";
+
+/** Where bundles go to and come from, beside the folder of this process. */
+interface Bundles {
+  put(hashes: readonly string[], now: number): Promise<void>;
+  fetch(hashes: readonly string[]): Promise<void>;
+}
 
 /** What is in force in this process: rebuilt as a whole after each load pass, never changed in place. */
 export class DefinitionHolder {
   readonly #store: DefinitionStore;
   readonly #onChange: (definitions: Definitions) => void;
+  readonly #bundles: Bundles | null;
   readonly #versions = new Map<number, DagVersion>();
   #current: Definitions = NO_DEFINITIONS;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(store: DefinitionStore, onChange: (definitions: Definitions) => void) {
+  constructor(store: DefinitionStore, onChange: (definitions: Definitions) => void, bundles: Bundles | null = null) {
     this.#store = store;
     this.#onChange = onChange;
+    this.#bundles = bundles;
   }
 
   get current(): Definitions {
@@ -23,6 +31,8 @@ export class DefinitionHolder {
   /** In force here when it resolves. */
   async apply(pass: LoadPass, now: number): Promise<void> {
     return this.#inOrder(async () => {
+      const hashes = pass.files.map(({ bundleHash }) => bundleHash);
+      await this.#bundles?.put(hashes, now);
       await this.#store.apply(pass, now);
       await this.#read();
     });
@@ -52,14 +62,26 @@ export class DefinitionHolder {
     const known = this.#versions.get(id);
     if (known !== undefined) return known;
     const version = await this.#store.readVersion(id);
+    await this.#bundles?.fetch([version.bundleHash]);
     this.#versions.set(id, version);
     return version;
   }
 
   async #read(): Promise<void> {
-    this.#current = buildDefinitions(await this.#store.read());
+    this.#current = buildDefinitions(await this.#readRows());
     for (const { version } of this.#current.dags.values()) this.#versions.set(version.id, version);
     this.#onChange(this.#current);
+  }
+
+  /** Of one moment, and with their bundles. */
+  async #readRows(): Promise<DefinitionRows> {
+    for (;;) {
+      const rows = await this.#store.read();
+      if ((await this.#store.readCount()) !== rows.version) continue;
+      const hashes = [...rows.dags.map(({ version }) => version.bundleHash), ...rows.triggerKinds.map(({ bundleHash }) => bundleHash)];
+      await this.#bundles?.fetch(hashes);
+      return rows;
+    }
   }
 
   /** One after another: what was read last is what is in force. */

@@ -4,12 +4,12 @@ import type { WatcherRead } from "../../domain/watcher-reads.ts";
 import { formatCount } from "../output/format-value.ts";
 import { formatFields } from "../output/print.ts";
 import type { WorkerPort } from "./read-worker-port.ts";
-import type { Standalone } from "./start-standalone.ts";
+import type { Server } from "./start-server.ts";
 
 const MAX_WATCHERS = 10;
 
 /** What a person wants to know of a server that has just started, and what to type next. */
-export async function describeStart({ address, engine, reads, workerPort }: Standalone, { home, dagsFolders }: Config): Promise<string> {
+export async function describeStart({ address, roles, engine, reads, workerPort }: Server, { home, dagsFolders }: Config): Promise<string> {
   const { files, errors } = engine.lastPass;
   const dags = `${engine.definitions.current.dags.size} from ${formatCount(files.length, "file")}`;
   const failures = errors.length === 0 ? "" : `, ${formatCount(errors.length, "import error")}: \`millrace dags errors\` shows what to do`;
@@ -17,7 +17,7 @@ export async function describeStart({ address, engine, reads, workerPort }: Stan
   // Commands look for the server in the default home.
   const prefix = home === resolve(".millrace") ? "" : `MILLRACE_HOME=${home} `;
   return formatFields([
-    ["Millrace runs at", address],
+    ["Millrace runs at", address ?? `no address of its own: it is the ${roles.join(" and ")}`],
     ["Files", home],
     ["DAGs", dags + failures],
     ...describeWatchers(watchers, engine),
@@ -26,13 +26,13 @@ export async function describeStart({ address, engine, reads, workerPort }: Stan
   ]);
 }
 
-function describeWorkerPort({ scheduler }: Standalone["engine"], port: WorkerPort | null): readonly (readonly [string, string])[] {
+function describeWorkerPort({ scheduler }: Server["engine"], port: WorkerPort | null): readonly (readonly [string, string])[] {
   if (port === null) return [];
   const { workerAddress } = scheduler.executor;
   return [["Workers", `connect to ${workerAddress}${port.tls === null ? "" : " with TLS"}; their token: ${port.tokenPlace}`]];
 }
 
-function describeWatchers(watchers: readonly WatcherRead[], engine: Standalone["engine"]): readonly (readonly [string, string])[] {
+function describeWatchers(watchers: readonly WatcherRead[], engine: Server["engine"]): readonly (readonly [string, string])[] {
   const health = new Map(engine.triggerer.health().map((trigger) => [trigger.triggerId, trigger]));
   const lines = watchers.slice(0, MAX_WATCHERS).map(({ asset, name, kind, connection, triggerId }) => {
     const { state = "not open", lastError = null } = health.get(triggerId) ?? {};

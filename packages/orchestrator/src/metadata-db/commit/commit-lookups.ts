@@ -10,4 +10,6 @@ export interface CommitLookups {
   hasDeadLetter(id: number): boolean;
   /** This process still holds the lease of a shard, as it did when the work was given. */
   holdsShard(shard: number, epoch: number): boolean;
+  /** The same of the lease of a trigger that only one process may have open. */
+  holdsTrigger(triggerId: number, epoch: number): boolean;
 }

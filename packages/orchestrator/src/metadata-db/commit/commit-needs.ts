@@ -13,6 +13,8 @@ export interface CommitNeeds {
   readonly customRuns: readonly { readonly dag: number; readonly customRunId: string }[];
   readonly deadLetters: readonly number[];
   readonly shards: ReadonlySet<number>;
+  /** Those that only one process may have open. */
+  readonly triggers: ReadonlySet<number>;
   /** Given twice, it would be stored twice. */
   readonly isRepeatable: boolean;
 }
@@ -33,6 +35,7 @@ export function needsOf(batch: readonly Work[]): CommitNeeds {
     ),
     deadLetters: batch.flatMap((work) => (work.kind === "replay" ? work.replay.id : work.kind === "discard" ? work.ids : [])),
     shards: new Set(batch.flatMap((work) => (work.kind === "fold" ? work.writes.shard : []))),
+    triggers: new Set(batch.flatMap((work) => (work.kind === "ingest" && work.unit.triggerEpoch !== null ? work.unit.triggerId : []))),
     isRepeatable: ids === 0 && batch.every((work) => work.kind === "outbox" || (work.kind === "write" && work.writes.logs.length === 0)),
   };
 }

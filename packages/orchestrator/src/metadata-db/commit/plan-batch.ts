@@ -1,5 +1,6 @@
 import { MillraceError } from "../../domain/errors.ts";
-import { type FoldWrites, type RunCreation, ShardLost } from "../../domain/committer.ts";
+import { type FoldWrites, type RunCreation, ShardLost, TriggerLeaseLost } from "../../domain/committer.ts";
+import type { IngestUnit } from "../../domain/ingest-unit.ts";
 import { type Work, WorkFailure } from "../committer.ts";
 import type { IngestCounts } from "./ingest-counts.ts";
 import type { PlanContext } from "./plan-context.ts";
@@ -27,7 +28,7 @@ export function planBatch(
 function planOne(work: Work, counts: IngestCounts, context: PlanContext, writeOwn: (work: OwnWork) => unknown): unknown {
   switch (work.kind) {
     case "ingest":
-      return planIngest(work.unit, counts, context);
+      return ingestUnderLease(work.unit, counts, context);
     case "write":
       return planRunWrites(work.writes, context);
     case "create":
@@ -52,6 +53,13 @@ function planOne(work: Work, counts: IngestCounts, context: PlanContext, writeOw
 function createRun(creation: RunCreation, context: PlanContext): unknown {
   if (creation.customRunId !== null && context.lookups.hasRun(creation.dag, creation.customRunId)) return runExists(creation.customRunId);
   return planCreation(creation, context);
+}
+
+/** What a process read that has lost the trigger meanwhile is its successor's to read. */
+function ingestUnderLease(unit: IngestUnit, counts: IngestCounts, context: PlanContext): unknown {
+  const { triggerId, triggerEpoch } = unit;
+  if (triggerEpoch === null || context.lookups.holdsTrigger(triggerId, triggerEpoch)) return planIngest(unit, counts, context);
+  return new WorkFailure(new TriggerLeaseLost(`trigger ${triggerId} is open in another process`));
 }
 
 /** What a process folded that has lost the shard meanwhile is its successor's to fold. */

@@ -56,7 +56,7 @@ export function addRun(run: NewRun, events: readonly { readonly id: number; read
   rows.add("dagRuns", [...start, ownerId, run.logicalDate, run.part, run.params, run.customRunId, run.createdAt]);
   if (events.length > 1) for (const { id, leg } of events) rows.add("dagRunEvents", [run.id, id, leg]);
   if (ownerId === context.processId) output.runs.push(run);
-  else output.handedOver.push({ ownerId, dag: run.dag, runId: run.id });
+  else output.handedOver.push({ ownerId, dag: run.dag, triggerId: run.triggerId, runId: run.id });
 }
 
 function newDirectRun({ dag, versionId }: PendingDecision, event: RunEvent, context: PlanContext): NewRun {

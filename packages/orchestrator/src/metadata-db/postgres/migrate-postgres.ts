@@ -5,13 +5,18 @@ import { assertCompatible, type Migration, newestOf, readMigrations, type Schema
 
 const MIGRATIONS = fileURLToPath(new URL("./migrations/", import.meta.url));
 /** A number that no other program is likely to take in the same database: "millrace" in hexadecimal. */
-const MIGRATION_LOCK = "x'6d696c6c72616365'::bigint";
+export const MIGRATION_LOCK = "x'6d696c6c72616365'::bigint";
 
 const PUT = "INSERT INTO meta VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 
 /** Number of the newest migration. */
 export function newestPostgresSchema(): number {
   return newestOf(readMigrations(MIGRATIONS));
+}
+
+/** That this Millrace can work on it. @throws {MillraceError} DB_NEWER */
+export function assertKnownSchema(state: SchemaState, database: string): void {
+  assertCompatible(state, readMigrations(MIGRATIONS), database);
 }
 
 /** Schema 0 where there is none yet. */

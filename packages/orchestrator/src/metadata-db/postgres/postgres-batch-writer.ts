@@ -3,9 +3,12 @@ import { type BatchReceipt, type BatchWriter, emptyOutput, StoreUnavailable, typ
 import { CommitRows } from "../commit/commit-rows.ts";
 import { type CommitNeeds, needsOf } from "../commit/commit-needs.ts";
 import { IngestCounts } from "../commit/ingest-counts.ts";
-import { type OwnWork, planBatch, runExists } from "../commit/plan-batch.ts";
+import { planBatch, runExists } from "../commit/plan-batch.ts";
+import { PurgeWriter, REMOTE_PACE } from "../purge/purge-writer.ts";
+import type { SqlRow } from "../sql-script.ts";
 import { CommitIds } from "./commit-ids.ts";
 import { PostgresLookups } from "./postgres-lookups.ts";
+import { driveScript, type SendStatement } from "./drive-script.ts";
 import { queryOf } from "./row-statements.ts";
 import { SourceIds } from "./source-ids.ts";
 import { UncertainCommit } from "./uncertain-commit.ts";
@@ -16,8 +19,6 @@ export interface PostgresBatchWriterOptions {
   readonly processId: number;
   /** The process that a new run of this DAG is given to. */
   readonly ownerOf: (dag: number) => number;
-  /** Within the transaction. */
-  readonly purge: (client: Client, work: OwnWork) => Promise<unknown>;
   /** Another process has declared this one dead: it must end. */
   readonly onFenced: () => void;
 }
@@ -30,6 +31,7 @@ export class PostgresBatchWriter implements BatchWriter {
   readonly #options: PostgresBatchWriterOptions;
   readonly #sources = new SourceIds();
   readonly #counts = new IngestCounts();
+  readonly #purge = new PurgeWriter({ indexedBy: () => "" }, REMOTE_PACE);
   #client: Client | null = null;
   #uncertain: UncertainCommit | null = null;
 
@@ -106,7 +108,7 @@ export class PostgresBatchWriter implements BatchWriter {
 
   /** The first round trip. */
   async #ask(client: Client, begun: Promise<unknown>, batch: readonly Work[], needs: CommitNeeds, now: number): Promise<Known> {
-    const { processId, purge } = this.#options;
+    const { processId } = this.#options;
     const fenced = client.query<{ xid: string }>({ name: "fence_with_xid", text: FENCE_WITH_XID, values: [processId] });
     const reading = PostgresLookups.read(client, needs, this.#sources, processId, now);
     await settleAll([begun, fenced, reading]);
@@ -115,7 +117,8 @@ export class PostgresBatchWriter implements BatchWriter {
     if (xid === undefined) throw new Fenced();
     const ids = await CommitIds.draw(client, needs.ids);
     const purged = new Map<Work, unknown>();
-    for (const work of batch) if (work.kind === "purge") purged.set(work, await purge(client, work));
+    const send: SendStatement = async (text, values) => (await client.query<SqlRow>(text, [...values])).rows;
+    for (const work of batch) if (work.kind === "purge") purged.set(work, await driveScript(this.#purge.step(work.step), send));
     return { xid, lookups, ids, purged };
   }
 

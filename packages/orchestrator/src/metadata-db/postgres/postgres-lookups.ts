@@ -20,6 +20,7 @@ export class PostgresLookups implements CommitLookups {
   readonly #runs = new Set<string>();
   readonly #deadLetters = new Set<number>();
   readonly #shards = new Map<number, number>();
+  readonly #triggers = new Map<number, number>();
 
   private constructor(sources: SourceIds) {
     this.#sources = sources;
@@ -34,7 +35,8 @@ export class PostgresLookups implements CommitLookups {
       lookups.#see(client, needs.seen, now),
       lookups.#findRuns(client, needs.customRuns),
       lookups.#lockDeadLetters(client, needs.deadLetters),
-      lookups.#lockShards(client, needs.shards, processId),
+      lookups.#lockLeases(client, "shard", needs.shards, processId),
+      lookups.#lockLeases(client, "trigger", needs.triggers, processId),
     ]);
     return lookups;
   }
@@ -68,6 +70,10 @@ export class PostgresLookups implements CommitLookups {
 
   holdsShard(shard: number, epoch: number): boolean {
     return this.#shards.get(shard) === epoch;
+  }
+
+  holdsTrigger(triggerId: number, epoch: number): boolean {
+    return this.#triggers.get(triggerId) === epoch;
   }
 
   /** One row per partition, however many messages. */
@@ -132,11 +138,12 @@ export class PostgresLookups implements CommitLookups {
     for (const { id } of rows) this.#deadLetters.add(id);
   }
 
-  async #lockShards(client: Client, shards: ReadonlySet<number>, processId: number): Promise<void> {
-    if (shards.size === 0) return;
-    const values = [arrayLiteral("integer", [...shards]), processId];
-    const { rows } = await client.query<{ id: number; epoch: number }>({ name: "lock_shards", text: LOCK_SHARDS, values });
-    for (const { id, epoch } of rows) this.#shards.set(id, epoch);
+  async #lockLeases(client: Client, kind: "shard" | "trigger", ids: ReadonlySet<number>, processId: number): Promise<void> {
+    if (ids.size === 0) return;
+    const held = kind === "shard" ? this.#shards : this.#triggers;
+    const query = { name: `lock_${kind}`, text: kind === "shard" ? LOCK_SHARDS : LOCK_TRIGGERS };
+    const { rows } = await client.query<{ id: number; epoch: number }>({ ...query, values: [arrayLiteral("bigint", [...ids]), processId] });
+    for (const { id, epoch } of rows) held.set(id, epoch);
   }
 }
 
@@ -151,7 +158,10 @@ const SEE = `INSERT INTO message_seen (hash, at) SELECT h, $2::bigint FROM unnes
 const FIND_RUNS = `SELECT r.dag, r.custom_run_id AS id FROM dag_run r
   JOIN unnest($1::bigint[], $2::text[]) AS u (dag, id) ON r.dag = u.dag AND r.custom_run_id = u.id`;
 const LOCK_DEAD_LETTERS = "SELECT id FROM dead_letter WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE";
-const LOCK_SHARDS = "SELECT id, epoch FROM shard WHERE id = ANY ($1::integer[]) AND owner_id = $2::bigint ORDER BY id FOR SHARE";
+const LOCK_SHARDS = "SELECT id, epoch FROM shard WHERE id = ANY ($1::bigint[]) AND owner_id = $2::bigint ORDER BY id FOR SHARE";
+
+const LOCK_TRIGGERS = `SELECT trigger_id AS id, epoch FROM trigger_lease
+  WHERE trigger_id = ANY ($1::bigint[]) AND owner_id = $2::bigint ORDER BY trigger_id FOR SHARE`;
 
 function keyOf(sourceId: number, partition: string): string {
   return `${sourceId} ${partition}`;

@@ -70,6 +70,10 @@ export class SqliteLookups implements CommitLookups {
     return true;
   }
 
+  holdsTrigger(): boolean {
+    return true;
+  }
+
   /** One row per partition, however many messages. */
   plan(rows: CommitRows): void {
     for (const { sourceId, partition, next } of this.#moved.values()) rows.add("positions", [sourceId, partition, next]);

@@ -1,9 +1,11 @@
 import type { InboxCount, InboxStore, StoredInboxRow } from "../../domain/run-store.ts";
 import { timeKey, type TimePartState } from "../../domain/time-pattern.ts";
-import { all, first, type Script, type SqlRunner } from "../sql-script.ts";
+import { all, execute, first, type Script, type SqlRunner } from "../sql-script.ts";
 import { decodeJson } from "../stored-json.ts";
 import { EVENT_COLUMNS, type StoredEventRow, toStoredEvent } from "./stored-event-row.ts";
 
+/** In `pattern_state`, beside the parts that run by time: the newest row that is to be given up. */
+const DROP_KEY = "drop";
 /** A page of messages of a megabyte each would fill the memory. */
 const PAGE_BYTES = 16 * 1024 * 1024;
 
@@ -16,10 +18,16 @@ export class SqlInboxStore implements InboxStore {
     this.#runner = runner;
   }
 
-  async count(): Promise<readonly InboxCount[]> {
+  async count(shards: readonly number[]): Promise<readonly InboxCount[]> {
+    if (shards.length === 0) return [];
     const sql = `SELECT p.dag, e.asset_id AS "assetId", count(*) AS count FROM pattern_event p
-      JOIN asset_event e ON e.id = p.event_id GROUP BY p.dag, e.asset_id`;
-    return this.#runner.run(() => all<InboxCount>(sql));
+      JOIN asset_event e ON e.id = p.event_id WHERE p.shard IN (${shards.map(() => "?").join(", ")}) GROUP BY p.dag, e.asset_id`;
+    return this.#runner.run(() => all<InboxCount>(sql, ...shards));
+  }
+
+  async countOf(dag: number): Promise<number> {
+    const sql = "SELECT count(*) AS n FROM pattern_event WHERE shard = (SELECT shard FROM dag WHERE id = ?) AND dag = ?";
+    return (await this.#runner.run(() => first<{ n: number }>(sql, dag, dag)))?.n ?? 0;
   }
 
   async newestRow(dag: number): Promise<number> {
@@ -39,10 +47,32 @@ export class SqlInboxStore implements InboxStore {
     return new Map(own.map(({ key, state }) => [key.slice(prefix.length), decodeJson<TimePartState>(state)]));
   }
 
-  async countUnfinished(): Promise<ReadonlyMap<number, number>> {
-    const sql = `SELECT dag, count(*) AS n FROM dag_run ${this.#runner.indexedBy("dag_run_active")} WHERE state < 10 GROUP BY dag`;
-    const rows = await this.#runner.run(() => all<{ dag: number; n: number }>(sql));
-    return new Map(rows.map(({ dag, n }) => [dag, n]));
+  async countUnfinished(dag?: number): Promise<ReadonlyMap<number, number>> {
+    const active = `SELECT dag, count(*) AS n FROM dag_run ${this.#runner.indexedBy("dag_run_active")} WHERE state < 10`;
+    const rows = await this.#runner.run(() =>
+      dag === undefined
+        ? all<{ dag: number; n: number }>(`${active} GROUP BY dag`)
+        : all<{ dag: number; n: number }>(`${active} AND dag = ? GROUP BY dag`, dag),
+    );
+    return new Map(rows.map((row) => [row.dag, row.n]));
+  }
+
+  async requestDrop(dag: number): Promise<void> {
+    const newest = await this.newestRow(dag);
+    const sql = `INSERT INTO pattern_state (dag, key, state) VALUES (?, '${DROP_KEY}', ?)
+      ON CONFLICT (dag, key) DO UPDATE SET state = excluded.state`;
+    await this.#runner.run(() => execute(sql, dag, Buffer.from(String(newest))));
+  }
+
+  async dropMark(dag: number): Promise<number> {
+    const sql = `SELECT state FROM pattern_state WHERE dag = ? AND key = '${DROP_KEY}'`;
+    const row = await this.#runner.run(() => first<{ state: Buffer }>(sql, dag));
+    return row === undefined ? 0 : Number(row.state.toString());
+  }
+
+  async clearDrop(dag: number, upTo: number): Promise<void> {
+    const sql = `DELETE FROM pattern_state WHERE dag = ? AND key = '${DROP_KEY}' AND state = ?`;
+    await this.#runner.run(() => execute(sql, dag, Buffer.from(String(upTo))));
   }
 }
 

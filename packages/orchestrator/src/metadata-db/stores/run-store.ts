@@ -40,6 +40,11 @@ export class SqlRunStore implements RunStore {
     return rows.map(({ id, event_id: event, bytes }) => ({ id, bytes: event === null ? null : bytes }));
   }
 
+  async activeSince(fromId: number): Promise<readonly { readonly id: number; readonly dag: number }[]> {
+    const sql = "SELECT id, dag FROM dag_run WHERE state < 10 AND owner_id = ? AND id >= ? ORDER BY id";
+    return this.#runner.run(() => all<{ id: number; dag: number }>(sql, this.#ownerId, fromId));
+  }
+
   async load(ids: readonly number[]): Promise<readonly StoredRun[]> {
     return ids.length === 0 ? [] : this.#runner.run(() => loadRuns(ids));
   }

@@ -1,6 +1,8 @@
-import type { AdoptedRuns } from "../../../domain/cluster.ts";
-import type { OutboxMessageTable } from "../../../domain/tables.ts";
+import type { RunNotice } from "../../../domain/cluster.ts";
+import { DAG_RUN_STATE_CODES } from "../../../domain/states.ts";
+import type { DagRunTable, OutboxMessageTable } from "../../../domain/tables.ts";
 import { all, type Script } from "../../sql-script.ts";
+import { mergeRuns } from "./merge-wakes.ts";
 
 /** Rows that one step takes over. */
 export const ADOPTION_PAGE = 500;
@@ -16,16 +18,20 @@ export function* deadOwners(): Script<readonly number[]> {
 }
 
 /** Several processes share them: what another is about to take is left to it. */
-export function* adoptRuns(processId: number, deadId: number): Script<{ readonly count: number; readonly runs: readonly AdoptedRuns[] }> {
-  const rows = yield* all<{ id: number; dag: number }>(
+export function* adoptRuns(processId: number, deadId: number): Script<{ readonly count: number; readonly runs: readonly RunNotice[] }> {
+  const rows = yield* all<Pick<DagRunTable, "id" | "dag" | "state" | "trigger_id">>(
     `UPDATE dag_run SET owner_id = ?, is_adopted = 1 WHERE id IN
        (SELECT id FROM dag_run WHERE owner_id = ? AND state < 10 ORDER BY id LIMIT ${ADOPTION_PAGE} FOR UPDATE SKIP LOCKED)
-     RETURNING id, dag`,
+     RETURNING id, dag, state, trigger_id`,
     processId,
     deadId,
   );
-  const byDag = Map.groupBy(rows, ({ dag }) => dag);
-  return { count: rows.length, runs: [...byDag].map(([dag, runs]) => ({ dag, fromRun: Math.min(...runs.map(({ id }) => id)) })) };
+  // Only what was never started counts against its trigger's backlog.
+  const notices = rows.map(({ id, dag, state, trigger_id: triggerId }) => {
+    const isUnstarted = state === DAG_RUN_STATE_CODES.queued;
+    return { dag, triggerId: isUnstarted ? triggerId : null, count: 1, fromRun: id };
+  });
+  return { count: rows.length, runs: mergeRuns(notices) };
 }
 
 /** In order of id. */

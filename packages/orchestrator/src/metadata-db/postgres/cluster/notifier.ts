@@ -3,6 +3,7 @@ import { backoffMs } from "../../../domain/backoff.ts";
 import type { Clock } from "../../../domain/clock.ts";
 import type { Wake } from "../../../domain/cluster.ts";
 import type { Log } from "../../../domain/log.ts";
+import { mergeWakes } from "./merge-wakes.ts";
 
 export interface NotifierOptions {
   readonly processId: number;
@@ -73,7 +74,7 @@ export class Notifier {
     while (this.#waiting.size > 0) {
       const waiting = this.#waiting;
       this.#waiting = new Map();
-      const payloads = [...waiting].map(([channel, wakes]) => [channel, encode(this.#options.processId, merge(wakes))]);
+      const payloads = [...waiting].map(([channel, wakes]) => [channel, encode(this.#options.processId, mergeWakes(wakes))]);
       const values = [payloads.map(([channel]) => channel), payloads.map(([, payload]) => payload)];
       const sql = "SELECT pg_notify(c, p) FROM unnest($1::text[], $2::text[]) AS u (c, p)";
       await this.#options.pool.query(sql, values).catch((error: unknown) => {
@@ -126,29 +127,4 @@ function channelOf(processId: number): string {
 function encode(from: number, wakes: readonly Wake[]): string {
   const payload = JSON.stringify({ from, wakes });
   return Buffer.byteLength(payload) <= MAX_PAYLOAD ? payload : JSON.stringify({ from, wakes: [{ kind: "look" }] });
-}
-
-/** Those of a kind as one. */
-export function merge(wakes: readonly Wake[]): readonly Wake[] {
-  const runs = new Map<number, number>();
-  const rows = new Map<string, { dag: number; assetId: number; count: number; fromRow: number }>();
-  const ended = new Set<number>();
-  const others = new Map<string, Wake>();
-  for (const wake of wakes) {
-    if (wake.kind === "runs") for (const [dag, from] of wake.runs) runs.set(dag, Math.min(from, runs.get(dag) ?? from));
-    else if (wake.kind === "ended") for (const dag of wake.dags) ended.add(dag);
-    else if (wake.kind === "inbox") {
-      for (const row of wake.rows) {
-        const key = `${row.dag} ${row.assetId}`;
-        const known = rows.get(key) ?? { ...row, count: 0 };
-        rows.set(key, { ...known, count: known.count + row.count, fromRow: Math.min(known.fromRow, row.fromRow) });
-      }
-    } else others.set(JSON.stringify(wake), wake);
-  }
-  return [
-    ...(runs.size > 0 ? [{ kind: "runs", runs: [...runs] } as const] : []),
-    ...(rows.size > 0 ? [{ kind: "inbox", rows: [...rows.values()] } as const] : []),
-    ...(ended.size > 0 ? [{ kind: "ended", dags: [...ended] } as const] : []),
-    ...others.values(),
-  ];
 }

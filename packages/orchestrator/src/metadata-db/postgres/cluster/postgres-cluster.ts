@@ -1,11 +1,10 @@
 import type { Client, Pool } from "pg";
 import type { Clock } from "../../../domain/clock.ts";
-import type { Cluster, ClusterListener, ClusterProcess, OwnLoad, Role, Wake } from "../../../domain/cluster.ts";
+import type { ClusterListener, ClusterMember, ClusterProcess, OwnLoad, Role, Wake } from "../../../domain/cluster.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import { firstIdOf } from "../../../domain/ids.ts";
 import type { Log } from "../../../domain/log.ts";
 import { PeerLiveness } from "../../../domain/peer-liveness.ts";
-import type { Service } from "../../../domain/service.ts";
 import { first, type Script, type SqlRunner } from "../../sql-script.ts";
 import { toOutboxMessage } from "../../stores/outbox-store.ts";
 import { adoptMessages, ADOPTION_PAGE, adoptRuns, deadOwners } from "./adoption-table.ts";
@@ -19,8 +18,6 @@ export interface PostgresClusterOptions {
   /** A new client each time, not connected. */
   readonly makeClient: () => Client;
   readonly roles: readonly Role[];
-  /** Where workers connect to this scheduler, host:port. */
-  readonly address: string | null;
   readonly clock: Clock;
   readonly log: Log;
   readonly deadAfterMs?: number;
@@ -34,7 +31,7 @@ const SWEEP_BEATS = 5;
  * One process of those on a PostgreSQL: beats once a second, watches the others, declares dead who has stopped, shares the
  * shards and the exclusive triggers, and takes over what the dead leave.
  */
-export class PostgresCluster implements Cluster, Service {
+export class PostgresCluster implements ClusterMember {
   readonly #options: PostgresClusterOptions;
   readonly #liveness: PeerLiveness;
   readonly #notifier: Notifier;
@@ -47,7 +44,7 @@ export class PostgresCluster implements Cluster, Service {
   /** Runs given to others since they last told their load. */
   readonly #given = new Map<number, number>();
   #listener: ClusterListener | null = null;
-  #ownLoad: () => OwnLoad = () => ({ load: 0, fullTriggers: [] });
+  #ownLoad: () => OwnLoad = () => ({ load: 0, fullTriggers: [], address: null });
   #beats = 0;
   /** Where the ids stood at the last sweeps, oldest first. */
   #marks: readonly number[] = [];
@@ -68,8 +65,8 @@ export class PostgresCluster implements Cluster, Service {
 
   /** Registers this process: from now on it beats, but nobody gives it anything yet. */
   static async join(options: PostgresClusterOptions): Promise<PostgresCluster> {
-    const { runner, address, clock } = options;
-    const id = await runner.run(() => registerProcess({ address, now: clock.now() }));
+    const { runner, clock } = options;
+    const id = await runner.run(() => registerProcess(clock.now()));
     const cluster = new PostgresCluster(options, id);
     cluster.#beatLater();
     return cluster;
@@ -150,7 +147,6 @@ export class PostgresCluster implements Cluster, Service {
     return this.#triggers.get(triggerId) ?? null;
   }
 
-  /** Triggers that only one process may have open: this one takes its part of them. */
   wantTriggers(triggerIds: readonly number[]): void {
     this.#wantedTriggers = triggerIds;
     if (this.#isActive) void this.tick();

@@ -17,18 +17,12 @@ interface ProcessRow {
   readonly started_at: number;
 }
 
-export interface NewProcess {
-  readonly address: string | null;
-  readonly now: number;
-}
-
 /** Its id, which no other process ever gets. */
-export function* registerProcess({ address, now }: NewProcess): Script<number> {
+export function* registerProcess(now: number): Script<number> {
   const row = yield* first<{ id: number }>(
-    "INSERT INTO process (roles, state, host, pid, address, started_at) VALUES ('', 'live', ?, ?, ?, ?) RETURNING id",
+    "INSERT INTO process (roles, state, host, pid, started_at) VALUES ('', 'live', ?, ?, ?) RETURNING id",
     hostname(),
     process.pid,
-    address,
     now,
   );
   return row!.id;
@@ -40,11 +34,12 @@ export function* setRoles(id: number, roles: readonly Role[]): Script<void> {
 }
 
 /** False where another process has declared this one dead. */
-export function* beat(id: number, { load, fullTriggers }: OwnLoad): Script<boolean> {
+export function* beat(id: number, { load, fullTriggers, address }: OwnLoad): Script<boolean> {
   const row = yield* first(
-    "UPDATE process SET heartbeat = heartbeat + 1, load = ?, full_triggers = ? WHERE id = ? AND state = 'live' RETURNING id",
+    "UPDATE process SET heartbeat = heartbeat + 1, load = ?, full_triggers = ?, address = ? WHERE id = ? AND state = 'live' RETURNING id",
     load,
     JSON.stringify(fullTriggers),
+    address,
     id,
   );
   return row !== undefined;
