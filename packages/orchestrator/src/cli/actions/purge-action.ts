@@ -28,7 +28,7 @@ export async function purgeDatabase(context: CommandContext, options: PurgeOptio
   const isDryRun = options.dryRun === true;
   const client = findServer(context, options);
   const { rows, bundles } =
-    client === null ? await purgeFile(context, options, olderThanMs) : await purgeThrough(client, olderThanMs, isDryRun);
+    client === null ? await purgeDirectly(context, options, olderThanMs) : await purgeThrough(client, olderThanMs, isDryRun);
   const lines = [...PURGED_TABLES.map((table) => ({ name: table as string, count: rows[table] })), { name: "bundle file", count: bundles }];
   const columns = [
     { title: isDryRun ? "WOULD GO" : "GONE", cell: ({ count }: (typeof lines)[number]) => String(count) },
@@ -74,12 +74,12 @@ async function purgeThrough(client: ApiClient, olderThanMs: number, isDryRun: bo
   return { rows, bundles };
 }
 
-async function purgeFile(
+async function purgeDirectly(
   { env }: CommandContext,
   { db, dryRun }: PurgeOptions,
   olderThanMs: number,
 ): Promise<Pick<PurgeBody, "rows" | "bundles">> {
-  const { purgeDatabaseFile } = await import("../database/purge-database-file.ts");
-  const { counts, bundles } = await purgeDatabaseFile(loadConfig(env, { db }), { olderThanMs, isDryRun: dryRun === true });
+  const { purgeDatabase: purge } = await import("../database/purge-database.ts");
+  const { counts, bundles } = await purge(loadConfig(env, { db }), { olderThanMs, isDryRun: dryRun === true });
   return { rows: counts, bundles };
 }

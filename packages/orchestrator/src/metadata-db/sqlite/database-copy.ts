@@ -1,7 +1,7 @@
-import { chmodSync, closeSync, copyFileSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { chmodSync, copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
 import Database from "better-sqlite3";
 import { MillraceError } from "../../domain/errors.ts";
+import { moveDurably } from "../move-durably.ts";
 import { checkIntegrity } from "./check-database.ts";
 import { assertDatabaseFile, newestSchemaVersion } from "./open-database.ts";
 
@@ -100,19 +100,4 @@ function becomeOneFile(file: string): void {
   const db = new Database(file);
   db.pragma("journal_mode = DELETE");
   db.close();
-}
-
-function moveDurably(from: string, to: string): void {
-  sync(from);
-  renameSync(from, to);
-  sync(dirname(to));
-}
-
-function sync(path: string): void {
-  const descriptor = openSync(path, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
