@@ -47,8 +47,8 @@ export interface MetadataDbOptions {
 
 /** @throws {MillraceError} DAGS_FOLDER_MISSING, CONFIG_INVALID, DB_LOCKED, DB_NEWER, DB_UNREADABLE, DB_UNREACHABLE, DB_REFUSED, DB_UNSUITABLE */
 export async function openMetadataDb(options: MetadataDbOptions, cleanup: Cleanup): Promise<MetadataDb> {
-  const { config } = options;
-  prepareFiles(config);
+  const { config, roles } = options;
+  prepareFiles(config, roles);
   return config.database.kind === "sqlite" ? openOnFile(config.database.file, options, cleanup) : openOnServer(options, cleanup);
 }
 

@@ -1,6 +1,7 @@
 import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Config } from "../../config/config.ts";
+import type { Role } from "../../domain/cluster.ts";
 import { MillraceError } from "../../domain/errors.ts";
 
 const OWNER_ONLY_FOLDER = 0o700;
@@ -10,8 +11,8 @@ const OWNER_ONLY_FILE = 0o600;
  * Checks what a start needs before it changes anything: the DAG files, a home that can be written to.
  * @throws {MillraceError} DAGS_FOLDER_MISSING, CONFIG_INVALID
  */
-export function prepareFiles({ home, dagsFolders, database }: Config): void {
-  for (const folder of dagsFolders) assertReadable(folder);
+export function prepareFiles({ home, dagsFolders, database }: Config, roles: readonly Role[]): void {
+  if (roles.includes("scheduler")) for (const folder of dagsFolders) assertReadable(folder);
   makeHome(home);
   if (database.kind === "sqlite") reserveDatabaseFile(database.file);
 }
