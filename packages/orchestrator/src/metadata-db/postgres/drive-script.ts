@@ -18,7 +18,7 @@ export async function driveScript<T>(script: Script<T>, send: SendStatement): Pr
 }
 
 /** `?` becomes `$1`, `$2` … */
-export function numberParameters(sql: string): string {
+function numberParameters(sql: string): string {
   let text = texts.get(sql);
   if (text === undefined) {
     let count = 0;

@@ -1,7 +1,6 @@
 import { type ClientBase, DatabaseError, type Pool } from "pg";
 import type { Script, SqlRow, SqlRunner, SqlValue } from "../sql-script.ts";
 import { driveScript } from "./drive-script.ts";
-export { numberParameters } from "./drive-script.ts";
 import { explainPostgresError } from "./postgres-error.ts";
 
 /** Serialization failure and deadlock: the same transaction may succeed once the other has ended. */
