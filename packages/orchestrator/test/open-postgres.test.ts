@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 import { test, type TestContext } from "node:test";
-import { eventually, skipWithout, startPostgres } from "@millrace/test-services";
+import { eventually, skipWithout, startPgbouncer, startPostgres } from "@millrace/test-services";
 import { openPostgresReader } from "../src/metadata-db/postgres/open-postgres-reader.ts";
 import { PostgresRunner } from "../src/metadata-db/postgres/postgres-runner.ts";
+import { SqlAccountStore } from "../src/metadata-db/stores/account-store.ts";
+import { SqlAuditLog } from "../src/metadata-db/stores/audit-log.ts";
 import { all, execute, first } from "../src/metadata-db/sql-script.ts";
 import { asAdmin, createDatabase, openTestPostgres, sharedPostgres } from "./postgres-database.ts";
 
@@ -204,6 +206,33 @@ test("a pool address that leads to another database is refused", { skip }, async
   const same = await openTestPostgres(t, url, { poolUrl: url });
   assert.equal((await same.pool.query("SELECT 1")).rowCount, 1);
 });
+
+test(
+  "reads and small writes go through pgbouncer in transaction mode, many over one connection",
+  { skip: skip || skipWithout("pgbouncer") },
+  async (t) => {
+    const server = await sharedPostgres();
+    const pgbouncer = await startPgbouncer(server);
+    t.after(() => pgbouncer.stop());
+    const url = await createDatabase();
+    const database = await openTestPostgres(t, url, { poolUrl: pgbouncer.url(new URL(url).pathname.slice(1)) });
+    const runner = new PostgresRunner(database.pool, database.address);
+    const reads = openPostgresReader(database);
+    const audit = new SqlAuditLog(runner);
+    const accounts = new SqlAccountStore(runner);
+    const names = Array.from({ length: 40 }, (_, n) => `n${n}`);
+    await Promise.all(
+      names.map(async (name, at) => {
+        await accounts.save({ name, passwordHash: "h", role: "viewer" }, at);
+        await audit.record({ userName: name, at }, "account.save", name);
+        assert.equal((await accounts.find(name))?.name, name);
+        assert.equal((await reads.audit.list({ userName: name }, { limit: 10, offset: 0, order: "ascending" })).total, 1);
+      }),
+    );
+    const pids = "SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name LIKE '%pool' AND datname = current_database()";
+    assert.deepEqual(await asAdmin(url, pids), [{ n: 1 }]);
+  },
+);
 
 test("fsync=off is refused", { skip }, async (t) => {
   const server = await startPostgres();

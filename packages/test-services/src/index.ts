@@ -6,6 +6,7 @@ export { KafkaServer, sharedKafka, startKafka } from "./kafka-server.ts";
 export type { KafkaReadRecord, KafkaTestClient, KafkaTestRecord } from "./kafka-test-client.ts";
 export { MessageStore } from "./message-store.ts";
 export { startMoto } from "./moto-server.ts";
+export { startPgbouncer } from "./pgbouncer-server.ts";
 export { type PostgresServer, startPostgres } from "./postgres-server.ts";
 export { testProviderConformance } from "./provider-conformance.testsuite.ts";
 export { startSecureKafka, type SecureKafka } from "./secure-kafka-server.ts";

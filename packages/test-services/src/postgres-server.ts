@@ -17,7 +17,7 @@ function findBin(): string | null {
   return folders.find((folder) => existsSync(join(folder, "initdb")) && existsSync(join(folder, "postgres"))) ?? null;
 }
 
-function postgresUser(): { readonly uid: number; readonly gid: number } | null {
+export function postgresUser(): { readonly uid: number; readonly gid: number } | null {
   const [uid, gid] = ["-u", "-g"].map((flag) =>
     Number(spawnSync("id", [flag, "postgres"], { encoding: "utf8" }).stdout.trim() || Number.NaN),
   );
@@ -59,7 +59,8 @@ export class PostgresServer {
   }
 }
 
-const AS_POSTGRES = ["--reuid", "postgres", "--regid", "postgres", "--clear-groups"];
+/** Before a command, where this process is root: PostgreSQL's programs do not run as that. */
+export const AS_POSTGRES = ["--reuid", "postgres", "--regid", "postgres", "--clear-groups"];
 
 export interface PostgresServerOptions {
   /** Commits are on disk when they are answered, as a metadata DB needs it; otherwise it is quicker. */

@@ -1,9 +1,16 @@
 import { whyNoKafka, whyNoSecureKafka } from "./kafka-install.ts";
 import { whyNoMoto } from "./moto-server.ts";
 import { whyNoNpmRegistry } from "./npm-registry.ts";
+import { whyNoPgbouncer } from "./pgbouncer-server.ts";
 import { whyNoPostgres } from "./postgres-server.ts";
 
-const MISSING = { kafka: whyNoKafka, "secure-kafka": whyNoSecureKafka, postgres: whyNoPostgres, "npm-registry": whyNoNpmRegistry } as const;
+const MISSING = {
+  kafka: whyNoKafka,
+  "secure-kafka": whyNoSecureKafka,
+  postgres: whyNoPostgres,
+  pgbouncer: whyNoPgbouncer,
+  "npm-registry": whyNoNpmRegistry,
+} as const;
 
 /**
  * For `test(name, { skip: skipWithout("kafka") }, …)`: a reason to skip where the service cannot be started
