@@ -58,9 +58,14 @@ function makeWorker(config: WorkerConfig, env: Environment, log: Log): RemoteWor
     version,
     clock: systemClock,
     log: log.child({ part: "worker" }),
-    onRefused: (error) => void worker.stop({ deadlineMs: 0 }).then(() => process.exit(reportError(error, env))),
+    onRefused: (error) => void giveUp(worker, error, env),
   });
   return worker;
+}
+
+async function giveUp(worker: RemoteWorker, error: MillraceError, env: Environment): Promise<void> {
+  await worker.stop({ deadlineMs: 0 });
+  process.exit(reportError(error, env));
 }
 
 function readToken({ home, workerToken }: WorkerConfig): string {

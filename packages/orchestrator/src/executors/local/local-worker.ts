@@ -46,6 +46,8 @@ export class LocalWorker {
   #channel: FrameChannel<ServerFrame, WorkerFrame> | null = null;
   #socket: Socket | null = null;
   #waiting: TaskDispatch[] = [];
+  /** Before it said hello. */
+  #cancelled: TryRef[] = [];
   /** The places that the worker knows, by their keys. */
   readonly #places = new Map<TaskPlace, number>();
   #acknowledged: string[] = [];
@@ -87,6 +89,8 @@ export class LocalWorker {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const dispatch of waiting) this.#sendDispatch(this.#channel, dispatch);
+    for (const ref of this.#cancelled) this.send({ type: "cancel", ref, reason: "stop" });
+    this.#cancelled = [];
   }
 
   receive(frame: Frame<WorkerFrame>): void {
@@ -159,7 +163,8 @@ export class LocalWorker {
 
   /** Aborts its signal. One that has the process to itself ends with that, where it does not heed it. */
   cancel(tried: WorkerTry): void {
-    this.send({ type: "cancel", ref: tried.dispatch.ref, reason: "stop" });
+    if (this.isConnected) this.send({ type: "cancel", ref: tried.dispatch.ref, reason: "stop" });
+    else this.#cancelled.push(tried.dispatch.ref);
     if (this.isolation === "shared") return;
     tried.cancelTimer();
     tried.cancelTimer = this.#options.clock.after(CANCEL_GRACE_MS, () => this.kill("nobody waits for its task any more"));
