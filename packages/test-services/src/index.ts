@@ -5,6 +5,8 @@ export { FauxqsServer, sharedFauxqs, startFauxqs, type FauxqsOptions, type SqsTe
 export { KafkaServer, sharedKafka, startKafka } from "./kafka-server.ts";
 export type { KafkaReadRecord, KafkaTestClient, KafkaTestRecord } from "./kafka-test-client.ts";
 export { MessageStore } from "./message-store.ts";
+export { Strace, type SystemCall } from "./strace.ts";
+export { TcpProxy } from "./tcp-proxy.ts";
 export { startMoto } from "./moto-server.ts";
 export { startPgbouncer } from "./pgbouncer-server.ts";
 export { type PostgresServer, startPostgres } from "./postgres-server.ts";

@@ -3,6 +3,7 @@ import { whyNoMoto } from "./moto-server.ts";
 import { whyNoNpmRegistry } from "./npm-registry.ts";
 import { whyNoPgbouncer } from "./pgbouncer-server.ts";
 import { whyNoPostgres } from "./postgres-server.ts";
+import { whyNoStrace } from "./strace.ts";
 
 const MISSING = {
   kafka: whyNoKafka,
@@ -10,6 +11,7 @@ const MISSING = {
   postgres: whyNoPostgres,
   pgbouncer: whyNoPgbouncer,
   "npm-registry": whyNoNpmRegistry,
+  strace: whyNoStrace,
 } as const;
 
 /**
