@@ -8,11 +8,11 @@ import { tlsOf } from "./tls.ts";
 /** How to reach a cluster, from a connection in librdkafka's words. */
 export type ClientOptions = Pick<
   BaseOptions,
-  "clientId" | "bootstrapBrokers" | "sasl" | "tls" | "tlsServerName" | "connectTimeout" | "timeout"
+  "clientId" | "bootstrapBrokers" | "sasl" | "tls" | "tlsServerName" | "connectTimeout" | "requestTimeout" | "timeout"
 >;
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Above the longest fetch. */
+/** Above the longest fetch, and the longest wait for a group to be joined. */
 const REQUEST_TIMEOUT_MS = 15_000;
 const DEFAULT_PORT = 9092;
 const PROTOCOLS = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] as const;
@@ -30,6 +30,8 @@ export function clientOptionsOf(connection: Connection, log: ProviderLog): Clien
     clientId: textOf(connection, "client.id") ?? "millrace",
     bootstrapBrokers: servers,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // How long the broker may take to replicate what is published.
     timeout: REQUEST_TIMEOUT_MS,
     ...(protocol.startsWith("SASL_") ? { sasl: saslOf(connection) } : {}),
     // Brokers behind one address are told apart by the name that is asked for; TLS knows no addresses as names.

@@ -10,6 +10,8 @@ import {
 import { hasApiError } from "./error.ts";
 
 const RETRY_DELAY_MS = 250;
+/** A broker answers a fetch after `maxWaitTime` (1 s) at the latest; a network that lost the connection says nothing. */
+const SILENCE_MS = 5_000;
 
 type Options = ConsumerOptions<Buffer, Buffer, Buffer, Buffer>;
 type Fetch = FetchOptions<Buffer, Buffer, Buffer, Buffer>;
@@ -23,6 +25,8 @@ export interface ConsumerHooks {
   /** Rejects: the stream ends with it. */
   onUnknownTopic(topicId: string): Promise<never>;
   onFetched(): void;
+  /** A fetch is still without an answer, long after the broker should have given one. */
+  onSilence(): void;
   onOutOfRange(topicId: string, partition: number, expected: bigint, logStart: bigint): void;
 }
 
@@ -56,7 +60,9 @@ export class PositionedConsumer extends Consumer {
       callbackify(() => this.#hooks.onUnknownTopic(unknown.topicId))(callback);
       return;
     }
+    const silence = setTimeout(() => this.#hooks.onSilence(), SILENCE_MS).unref();
     super.fetch(options, (error, response) => {
+      clearTimeout(silence);
       if (error === null) this.#hooks.onFetched();
       else this.#reportOutOfRange(options, error);
       callback(error, response);

@@ -69,6 +69,7 @@ export class KafkaStream implements TriggerStream {
       isKnown: (topicId) => this.#logs.nameOf(topicId) !== null,
       onUnknownTopic: (topicId) => this.#beginAnew(topicId),
       onFetched: () => this.#setState("streaming"),
+      onSilence: () => this.#onLost(),
       onOutOfRange: (topicId, partition, expected, logStart) => void this.#reportGap(topicId, partition, expected, logStart),
     });
     this.#commits = new OffsetCommitter(this.#consumer, context.log);
@@ -245,9 +246,12 @@ export class KafkaStream implements TriggerStream {
 
   #listen(): void {
     // Not at a mere disconnect: brokers close idle connections every ten minutes.
-    const lost = (): void => this.#setState("reconnecting", new Error(`Kafka at "${this.#subject.servers.join(",")}" does not answer`));
-    this.#consumer.on("client:broker:failed", lost);
+    this.#consumer.on("client:broker:failed", () => this.#onLost());
     this.#consumer.on("error", (error: Error) => this.#context.log.debug("the Kafka client reported an error", { error }));
+  }
+
+  #onLost(): void {
+    this.#setState("reconnecting", new Error(`Kafka at "${this.#subject.servers.join(",")}" does not answer`));
   }
 
   #setState(state: "streaming" | "reconnecting", error?: Error): void {
