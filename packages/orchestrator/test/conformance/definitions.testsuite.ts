@@ -4,6 +4,7 @@ import type { LoadPass, LoadedFile } from "../../src/domain/dag-folder.ts";
 import type { DagSnapshot } from "../../src/domain/dag-snapshot.ts";
 import { buildDefinitions } from "../../src/domain/definitions.ts";
 import { DefinitionStore } from "../../src/metadata-db/stores/definition-store.ts";
+import type { Script, SqlRunner } from "../../src/metadata-db/sql-script.ts";
 import type { OpenTestDatabase, TestDatabase } from "./test-database.ts";
 
 const dag = (dagId: string, description = ""): DagSnapshot => ({
@@ -49,6 +50,15 @@ const failure = (name: string, message: string) => ({
   stack: "at\0x",
 });
 const pass = (files: LoadPass["files"], errors: readonly ReturnType<typeof failure>[] = []): LoadPass => ({ files, errors });
+
+function* counted<T>(script: Script<T>, count: () => void): Script<T> {
+  let step = script.next();
+  while (step.done !== true) {
+    count();
+    step = script.next(yield step.value);
+  }
+  return step.value;
+}
 
 async function open(db: TestDatabase): Promise<DefinitionStore> {
   return DefinitionStore.open(db.runner, ({ params }) => JSON.stringify(params));
@@ -111,6 +121,31 @@ export function testDefinitions(openDatabase: OpenTestDatabase): void {
     );
     assert.deepEqual(await store.readVersion(versions[1]!.id), versions[1]);
     await assert.rejects(store.readVersion(987_654), /dag version 987654 is not stored/);
+  });
+
+  test("a pass over many DAGs of which one changed costs a few statements, and none is missed that another has written", async (t) => {
+    const db = await openDatabase(t);
+    let statements = 0;
+    const counting: SqlRunner = {
+      run: (script) => db.runner.run(script),
+      indexedBy: (index) => db.runner.indexedBy(index),
+      transaction: (script) => db.runner.transaction(() => counted(script(), () => (statements += 1))),
+    };
+    const store = await DefinitionStore.open(counting, ({ params }) => JSON.stringify(params));
+    const names = Array.from({ length: 50 }, (_, n) => `d${n}`);
+    const files = names.map((name) => file(`${name}.ts`, { dags: [dag(name)], assets: [{ ...plant, name }] }));
+    await store.apply(pass(files), 1);
+    const whole = statements;
+    const changed = [file("d0.ts", { dags: [dag("d0", "new")], assets: [{ ...plant, name: "d0", uri: "u" }] }), ...files.slice(1)];
+    await store.apply(pass(changed), 2);
+    assert.ok(statements - whole < 30, `${whole} statements, then ${statements - whole}`);
+    const { dags, assets } = await store.read();
+    assert.deepEqual([dags.length, assets.length, dags.filter(({ version }) => version.number === 2).length], [50, 50, 1]);
+    assert.deepEqual(await db.query("SELECT DISTINCT loaded_at FROM dag WHERE is_stale = 0"), [{ loaded_at: 2 }]);
+    await (await open(db)).apply(pass([]), 3);
+    assert.equal((await store.read()).dags.length, 0);
+    await store.apply(pass(changed), 4);
+    assert.equal((await store.read()).dags.length, 50, "another had taken them out of service");
   });
 
   test("every change is counted, whoever makes it; one that fails leaves nothing", async (t) => {

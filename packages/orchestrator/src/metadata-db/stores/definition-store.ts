@@ -2,7 +2,7 @@ import type { LoadPass } from "../../domain/dag-folder.ts";
 import type { DagVersion, DefinitionRows } from "../../domain/definitions.ts";
 import { execute, first, type SqlRunner } from "../sql-script.ts";
 import { readDagVersion, readDefinitionRows, readDefinitionsVersion } from "./definition-rows.ts";
-import { countDefinitionsUp, writeLoadPass } from "./load-pass-writer.ts";
+import { countDefinitionsUp, writeLoadPass, type WrittenPass } from "./load-pass-writer.ts";
 import { type CanonicalTrigger, WatcherWriter } from "./watcher-writer.ts";
 
 /** Writes what a load pass found, and reads what is in force. */
@@ -11,6 +11,7 @@ export class DefinitionStore {
   readonly instance: string;
   readonly #runner: SqlRunner;
   readonly #watchers: WatcherWriter;
+  #written: WrittenPass | null = null;
 
   static async open(runner: SqlRunner, canonical: CanonicalTrigger): Promise<DefinitionStore> {
     const row = await runner.run(() => first<{ value: string }>("SELECT value FROM meta WHERE key = 'instance'"));
@@ -25,7 +26,7 @@ export class DefinitionStore {
 
   /** In one transaction. A file that failed keeps its last good version; one that is gone takes its DAGs out of service. */
   async apply(pass: LoadPass, now: number): Promise<void> {
-    await this.#runner.transaction(() => writeLoadPass(pass, this.#watchers, now));
+    this.#written = await this.#runner.transaction(() => writeLoadPass(pass, this.#watchers, now, this.#written));
   }
 
   async read(): Promise<DefinitionRows> {

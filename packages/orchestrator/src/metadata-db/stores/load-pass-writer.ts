@@ -23,26 +23,61 @@ const PUT_ERROR = `INSERT INTO import_error (file, code, message, line, column_n
   ON CONFLICT (file) DO UPDATE SET code = excluded.code, message = excluded.message, line = excluded.line,
     column_number = excluded.column_number, hint = excluded.hint, stack = excluded.stack, created_at = excluded.created_at`;
 
-/** Also keeps two processes that write definitions apart: the second waits here for the first's commit. */
-export function* countDefinitionsUp(): Script<void> {
-  yield* execute("UPDATE meta SET value = CAST(CAST(value AS bigint) + 1 AS text) WHERE key = 'definitions_version'");
+/** What a pass wrote: what the next one has in the same words need not be written again. */
+export interface WrittenPass {
+  /** DefinitionRows.version with it; where that has moved on, another has written since. */
+  readonly count: number;
+  /** By DAG or asset, as text. */
+  readonly texts: ReadonlyMap<string, string>;
+}
+
+/** The new count. Also keeps two processes that write definitions apart: the second waits here for the first's commit. */
+export function* countDefinitionsUp(): Script<number> {
+  const sql = "UPDATE meta SET value = CAST(CAST(value AS bigint) + 1 AS text) WHERE key = 'definitions_version' RETURNING value";
+  return Number((yield* first<{ value: string }>(sql))!.value);
+}
+
+interface PassWork {
+  readonly pass: LoadPass;
+  readonly watchers: WatcherWriter;
+  readonly now: number;
+  readonly failedFiles: ReadonlySet<string>;
+  /** Of the pass before, where nobody has written since. */
+  readonly before: ReadonlyMap<string, string>;
+  readonly texts: Map<string, string>;
 }
 
 /** What a load pass found. A file that failed keeps its last good version; one that is gone takes its DAGs out of service. */
-export function* writeLoadPass(pass: LoadPass, watchers: WatcherWriter, now: number): Script<void> {
-  yield* countDefinitionsUp();
-  const failed = new Set(pass.errors.map(({ file }) => file));
+export function* writeLoadPass(pass: LoadPass, watchers: WatcherWriter, now: number, last: WrittenPass | null): Script<WrittenPass> {
+  const count = yield* countDefinitionsUp();
+  const failedFiles = new Set(pass.errors.map(({ file }) => file));
+  const before = last?.count === count - 1 ? last.texts : new Map<string, string>();
+  const work: PassWork = { pass, watchers, now, failedFiles, before, texts: new Map() };
+  yield* putDags(work);
+  yield* putTriggerKinds(pass.files, failedFiles);
+  yield* putAssets(work);
+  yield* putImportErrors(pass.errors, now);
+  return { count, texts: work.texts };
+}
+
+/** False where the pass before wrote the same. */
+function isNew({ before, texts }: PassWork, key: string, text: string): boolean {
+  texts.set(key, text);
+  return before.get(key) !== text;
+}
+
+function* putDags(work: PassWork): Script<void> {
+  const { pass, failedFiles, now } = work;
   const kept = new Set<string>();
   for (const file of pass.files) {
     for (const dag of file.dags) {
-      yield* putDag(file, dag, now);
+      if (isNew(work, `dag ${dag.dagId}`, JSON.stringify([file.file, file.path, file.bundleHash, dag]))) yield* putDag(file, dag, now);
       kept.add(dag.dagId);
     }
   }
-  yield* retireDags(kept, failed);
-  yield* putTriggerKinds(pass.files, failed);
-  yield* putAssets(pass, failed, watchers, now);
-  yield* putImportErrors(pass.errors, now);
+  yield* retireDags(kept, failedFiles);
+  const others = failedFiles.size === 0 ? "" : ` AND file NOT IN (${[...failedFiles].map(() => "?").join(", ")})`;
+  yield* execute(`UPDATE dag SET loaded_at = ? WHERE is_stale = 0${others}`, now, ...failedFiles);
 }
 
 function* putDag(file: LoadedFile, snapshot: DagSnapshot, now: number): Script<void> {
@@ -64,9 +99,10 @@ function* retireDags(kept: ReadonlySet<string>, failedFiles: ReadonlySet<string>
   }
 }
 
-function* putAssets(pass: LoadPass, failedFiles: ReadonlySet<string>, watchers: WatcherWriter, now: number): Script<void> {
+function* putAssets(work: PassWork): Script<void> {
+  const { pass, failedFiles, watchers, now } = work;
   const assets = new Map(pass.files.flatMap(({ assets: found }) => found.map((asset) => [asset.name, asset] as const)));
-  for (const asset of assets.values()) yield* putAsset(asset, watchers, now);
+  for (const asset of assets.values()) if (isNew(work, `asset ${asset.name}`, JSON.stringify(asset))) yield* putAsset(asset, watchers, now);
   // Which assets a broken file would define is not known, so none is retired until it loads again.
   if (failedFiles.size > 0) return;
   const rows = yield* all<IdRow & { name: string }>("SELECT id, name FROM asset WHERE is_stale = 0");
