@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { appendFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const BIN = fileURLToPath(new URL("../packages/orchestrator/bin/millrace.js", import.meta.url));
+
+export interface MemberOptions {
+  readonly name: string;
+  /** Of the `millrace` command. */
+  readonly args: readonly string[];
+  /** Holds `dags`, `node_modules` and a folder for each member. */
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** One `millrace` process, with all that it starts, in a process group of its own. */
+export class Member {
+  readonly name: string;
+  /** Ends that nobody asked for, but that are in order: another process took it for dead. */
+  restarts = 0;
+  readonly #options: MemberOptions;
+  #child: ChildProcess | null = null;
+  #isWanted = false;
+
+  constructor(options: MemberOptions) {
+    this.#options = options;
+    this.name = options.name;
+  }
+
+  get logFile(): string {
+    return join(this.#options.folder, `${this.name}.log`);
+  }
+
+  start(): void {
+    this.#isWanted = true;
+    const { args, folder, environment } = this.#options;
+    const home = join(folder, this.name);
+    mkdirSync(home, { recursive: true });
+    const env = { PATH: process.env["PATH"] ?? "", MILLRACE_HOME: home, MILLRACE_LOG_FORMAT: "json", ...environment };
+    const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => appendFileSync(this.logFile, String(chunk)));
+    child.once("close", () => {
+      if (this.#child !== child) return;
+      this.#child = null;
+      // As a service manager would.
+      if (!this.#isWanted) return;
+      this.restarts += 1;
+      setTimeout(() => this.#isWanted && this.#child === null && this.start(), 1_000);
+    });
+    this.#child = child;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== null;
+  }
+
+  /** `kill -9` of it and of its children, at once. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  /** SIGTERM to the server alone: it drains. */
+  async stop(): Promise<void> {
+    this.#isWanted = false;
+    const child = this.#child;
+    if (child === null) return;
+    const late = setTimeout(() => void this.kill(), 45_000);
+    const closed = new Promise((resolve) => child.once("close", resolve));
+    child.kill("SIGTERM");
+    await closed;
+    clearTimeout(late);
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    this.#isWanted = false;
+    const child = this.#child;
+    if (child?.pid === undefined) return;
+    const closed = new Promise((resolve) => child.once("close", resolve));
+    try {
+      process.kill(-child.pid, signal);
+    } catch {
+      // It ended by itself in this moment.
+    }
+    await closed;
+  }
+}
