@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import Database from "better-sqlite3";
-import pg from "pg";
+import { Pool } from "pg";
 import type { Scene } from "./scene.ts";
 
 export interface Question {
@@ -27,7 +27,7 @@ export function openDatabase({ postgres, databaseUrl }: Pick<Scene, "postgres" |
     db.pragma("busy_timeout = 10000");
     return { rows: async <Row extends object>(sql: string) => db.prepare(sql).all() as Row[], close: async () => void db.close() };
   }
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 1 });
+  const pool = new Pool({ connectionString: databaseUrl, max: 1 });
   pool.on("error", () => undefined);
   return { rows: async <Row extends object>(sql: string) => (await pool.query<Row>(sql)).rows, close: () => pool.end() };
 }
