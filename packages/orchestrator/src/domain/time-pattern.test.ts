@@ -67,3 +67,13 @@ test("a part goes on where it was; not by another rule, and not where a clock th
   assert.equal(resumeTimePart(daily, stored("2026-01-09T00:00:00Z", ruleOf(every(1_000))), now).doneUntil, now);
   assert.equal(resumeTimePart(daily, undefined, now).doneUntil, now);
 });
+
+test("an interval goes on when the clock is set back, a cron waits until it is where it was", () => {
+  const doneUntil = at("2026-01-10T12:00:00Z");
+  const back = at("2026-01-10T11:00:07Z");
+  const seconds = every(5_000);
+  assert.equal(dueInstant(seconds, { rule: ruleOf(seconds), doneUntil }, back), at("2026-01-10T11:00:05Z"));
+  assert.equal(dueInstant(seconds, { rule: ruleOf(seconds), doneUntil }, doneUntil - 100), null, "set back a little");
+  const hourly = cron("@hourly");
+  assert.equal(dueInstant(hourly, { rule: ruleOf(hourly), doneUntil }, back), null);
+});

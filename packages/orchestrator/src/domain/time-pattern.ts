@@ -77,11 +77,16 @@ export function resumeTimePart(part: TimePart, stored: TimePartState | undefined
   return isGood ? stored : beginTimePart(part, now);
 }
 
-/** The instant a run is due for by now: with `catchup` the first that was not run, else the last one; null where none is. */
+/**
+ * The instant a run is due for by now: with `catchup` the first that was not run, else the last one; null where none is. An interval goes on
+ * when the clock was set back, and its instants come again; a cron's do not: it waits, for an hour at most.
+ */
 export function dueInstant(part: TimePart, { doneUntil }: TimePartState, now: number): number | null {
+  const { pattern } = part;
+  if (pattern.kind === "every" && doneUntil > now + pattern.intervalMs) return lastInstant(part, now, now);
   const first = nextInstant(part, doneUntil);
   if (first === null || first > now) return null;
-  const isCatchup = part.pattern.kind === "cron" && part.pattern.catchup;
+  const isCatchup = pattern.kind === "cron" && pattern.catchup;
   return isCatchup ? first : lastInstant(part, first, now);
 }
 
