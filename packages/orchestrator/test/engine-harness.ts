@@ -13,7 +13,7 @@ import { openDefinitionStore } from "../src/cli/standalone/open-definition-store
 import { Engine, type EngineOptions } from "../src/cli/standalone/engine.ts";
 import { engineDbOf } from "../src/cli/standalone/metadata-db.ts";
 import { ROLES } from "../src/domain/cluster.ts";
-import { systemClock } from "../src/domain/clock.ts";
+import { type Clock, systemClock } from "../src/domain/clock.ts";
 import type { Log } from "../src/domain/log.ts";
 import type { ActiveRun } from "../src/domain/run.ts";
 import { openDatabase } from "../src/metadata-db/sqlite/open-database.ts";
@@ -46,6 +46,7 @@ export interface HarnessOptions {
   /** Of an engine that was stopped (or left as if killed) before. */
   readonly home?: string;
   readonly maxWorkers?: number;
+  readonly clock?: Clock;
   readonly triggerHostLimits?: EngineOptions["triggerHostLimits"];
 }
 
@@ -83,14 +84,13 @@ export async function startEngine(t: TestContext, options: HarnessOptions): Prom
     onFenced: () => undefined,
     connections: new EnvironmentConnections(environment),
     variables: new EnvironmentVariables(environment),
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     log,
     version: "test",
     importPatienceMs: IMPORT_PATIENCE_MS,
     ...(options.triggerHostLimits && { triggerHostLimits: options.triggerHostLimits }),
     onRunEnd: (run) => waiting.get(run.id)?.(run),
   });
-  await engine.start();
   let isStopped = false;
   const stop = async (deadlineMs = 10_000): Promise<void> => {
     if (isStopped) return;
@@ -102,6 +102,8 @@ export async function startEngine(t: TestContext, options: HarnessOptions): Prom
     await stop(0);
     rmSync(home, { recursive: true, force: true });
   });
+  // Below what stops it: one that fails to start must not keep the test's process alive.
+  await engine.start();
   const create: EngineHarness["create"] = async (dagId, { payload, params = {} } = {}) => {
     const request = { dagId, customRunId: null, logicalDate: null, params, ...(payload !== undefined && { payload }) };
     return (await engine.createDagRun(request)).id;
