@@ -211,7 +211,7 @@ test("ten seconds of silence are a worker's end, by this process's own clock; he
   for (let beats = 0; beats < 10; beats += 1) {
     const before = executor.workers()[0]!.lastHeartbeatAt!;
     clock.advance(2_000);
-    worker.send({ type: "heartbeat", blocked: 0 });
+    worker.beat();
     await eventually(() => assert.ok(executor.workers()[0]!.lastHeartbeatAt! > before));
     await worker.take("heartbeat");
   }
@@ -232,7 +232,7 @@ test("a scheduler that stood still itself hears its workers out first", async (t
   dispatch("1:1");
   clock.jump(60_000);
   assert.equal(lost.size, 0);
-  worker.send({ type: "heartbeat", blocked: 0 });
+  worker.beat();
   await eventually(() => assert.equal(executor.workers()[0]!.lastHeartbeatAt, clock.now()));
   clock.advance(8_000);
   assert.equal(lost.size, 0);
@@ -259,7 +259,7 @@ test("a worker that is cut off and comes back keeps its tries; what never reache
   after.succeed(two, "22");
   after.succeed(one, "1");
   await eventually(() => assert.equal(results.size, 2));
-  after.send({ type: "heartbeat", blocked: 0 });
+  after.beat();
   assert.deepEqual(new Set((await after.take("result_ack")).fences), new Set(["1:1", "1:2"]));
   assert.equal(String(results.get("1:2")!.value), "2", "the first report counts");
   clock.advance(2_000);
@@ -281,7 +281,7 @@ test("a worker that stays away loses its tries; later it is told that nobody wai
   const after = connect();
   assert.deepEqual((await after.enter(TOKEN, { ended: ["1:1"] })).unknown, ["1:1"]);
   after.succeed(ref, "1");
-  after.send({ type: "heartbeat", blocked: 0 });
+  after.beat();
   assert.deepEqual((await after.take("result_ack")).fences, ["1:1"]);
   assert.equal(results.size, 0, "its fence is another one's by now");
 });
@@ -372,6 +372,27 @@ test("credits are used one by one, asked for when they are gone, and given back 
   assert.equal(executor.hasRoom("shared"), false);
   await worker.take("want");
   assert.equal(worker.received.filter(({ header }) => header.type === "want").length, 0, "it is said once");
+});
+
+test("instants of a worker whose clock is wrong are told by this machine's", async (t) => {
+  const { connect, dispatch, executor, results, clock } = await startExecutor(t);
+  const worker = connect();
+  const hour = 3_600_000;
+  await worker.enter(TOKEN, { now: clock.now() + hour });
+  worker.send({ type: "offer", isolation: "shared", count: 3 });
+  await eventually(() => assert.ok(executor.hasRoom("shared")));
+  const endOf = async (fence: string, endedAt: number): Promise<number> => {
+    dispatch(fence);
+    worker.succeed((await worker.take("dispatch")).ref, "1", endedAt);
+    return eventually(() => results.get(fence)!.endedAt);
+  };
+  assert.equal(await endOf("1:1", clock.now() + hour), clock.now());
+  // Late, and no other clock.
+  worker.beat(clock.now() + hour - 9_000);
+  assert.equal(await endOf("1:2", clock.now() + hour), clock.now());
+  worker.beat(clock.now() - hour);
+  worker.beat(clock.now() - hour - 9_000);
+  assert.equal(await endOf("1:3", clock.now() - hour), clock.now());
 });
 
 test("a worker that drains gets nothing more; its farewell gives its tries back at once", async (t) => {

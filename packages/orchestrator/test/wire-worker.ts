@@ -42,8 +42,9 @@ export class WireWorker {
     const { nonce } = await this.take("greeting");
     const worker = fields.worker ?? "w1";
     const base = { type: "hello", protocol: WORKER_PROTOCOL, version: "test", worker, host: "machine", pid: 1, project: "/p" } as const;
+    const now = fields.now ?? 1_700_000_000_000;
     const proof = proveToken(token, "worker", nonce, worker);
-    this.send({ ...base, slots: 8, processes: 2, running: [], ended: [], nonce: "n", proof, ...fields });
+    this.send({ ...base, slots: 8, processes: 2, running: [], ended: [], nonce: "n", proof, now, ...fields });
   }
 
   /** Says hello and takes the welcome. */
@@ -52,8 +53,12 @@ export class WireWorker {
     return this.take("welcome");
   }
 
-  succeed(ref: TryRef, value: string): void {
-    const ends = { startedAt: 1, endedAt: 2, error: null, logBytes: 0, logSeq: 0, outletEvents: [], outbox: [] };
+  beat(now = 1_700_000_000_000): void {
+    this.send({ type: "heartbeat", blocked: 0, now });
+  }
+
+  succeed(ref: TryRef, value: string, endedAt = 2): void {
+    const ends = { startedAt: 1, endedAt, error: null, logBytes: 0, logSeq: 0, outletEvents: [], outbox: [] };
     this.send({ type: "result", ref, outcome: "success", valueBytes: value.length, ...ends }, [Buffer.from(value)]);
   }
 

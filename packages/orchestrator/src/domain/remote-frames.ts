@@ -31,6 +31,8 @@ export interface RemoteHello {
   readonly worker: string;
   readonly host: string;
   readonly pid: number;
+  /** By its clock, UTC ms. */
+  readonly now: number;
   /** Absolute folder that bare imports resolve from, for people. */
   readonly project: string;
   /** Shared tries that it runs side by side, and tries that have a process to themselves. */
@@ -97,7 +99,7 @@ export type RemoteWorkerFrame =
   | { readonly type: "reclaim"; readonly isolation: Isolation; readonly count: number }
   /** Its project has another lockfile now. */
   | { readonly type: "project" }
-  | { readonly type: "heartbeat"; readonly blocked: number }
+  | { readonly type: "heartbeat"; readonly blocked: number; readonly now: number }
   /** It takes nothing more and ends once what runs has ended. */
   | { readonly type: "draining" }
   | { readonly type: "bye" };

@@ -1,9 +1,13 @@
 import type { TaskDispatch } from "../../domain/executor.ts";
 import type { WorkerHealth } from "../../domain/health.ts";
+import { DEAD_AFTER_MS } from "../../domain/liveness.ts";
 import type { Isolation, RemoteHello, SchedulerFrame } from "../../domain/remote-frames.ts";
 import type { TaskPlace } from "../../domain/worker-frames.ts";
 import type { AdmittedWorker } from "./worker-listener.ts";
 import type { WorkerConnection } from "./worker-connection.ts";
+
+/** Clocks that differ by less are as one: both are set over the network. */
+const SAME_CLOCK_MS = 1_000;
 
 /** A `millrace worker` on some machine, as its scheduler knows it; it outlives its connections for a while. */
 export class ConnectedWorker {
@@ -21,6 +25,8 @@ export class ConnectedWorker {
   lastHeartbeatAt: number | null = null;
   /** Gives its tries up; null while it is connected. */
   cancelLease: (() => void) | null = null;
+  /** What is added to its instants, ms: how far its clock is behind this machine's. */
+  clockOffsetMs = 0;
   #since: number;
   #hello: RemoteHello;
   #connection: WorkerConnection | null = null;
@@ -61,7 +67,17 @@ export class ConnectedWorker {
     this.lastHeartbeatAt = now;
     this.#forgetCredits();
     this.mismatches.clear();
+    const offset = now - hello.now;
+    this.clockOffsetMs = Math.abs(offset) > SAME_CLOCK_MS ? offset : 0;
     this.send({ type: "welcome", protocol, proof, unknown });
+  }
+
+  beat(blocked: number, theirNow: number, now: number): void {
+    this.lastHeartbeatAt = now;
+    this.blocked = blocked;
+    // A smaller difference may be the network's delay: this one is a clock that was set.
+    if (Math.abs(now - theirNow - this.clockOffsetMs) > DEAD_AFTER_MS) this.clockOffsetMs = now - theirNow;
+    this.sendAcknowledgements();
   }
 
   disconnect(now: number): void {

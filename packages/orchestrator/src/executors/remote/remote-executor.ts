@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { Executor, ExecutorListener, LossReason, TaskDispatch } from "../../domain/executor.ts";
+import type { Executor, ExecutorListener, LossReason, TaskDispatch, TryResult } from "../../domain/executor.ts";
 import type { Frame } from "../../domain/frame-codec.ts";
 import type { WorkerHealth } from "../../domain/health.ts";
 import { DEAD_AFTER_MS } from "../../domain/liveness.ts";
@@ -201,7 +201,7 @@ export class RemoteExecutor implements Executor {
     const { listener, clock } = this.#options;
     switch (header.type) {
       case "started":
-        if (worker.tries.has(header.ref.fence)) listener.onStarted(header.ref, header.at);
+        if (worker.tries.has(header.ref.fence)) listener.onStarted(header.ref, header.at + worker.clockOffsetMs);
         break;
       case "log":
         if (worker.tries.has(header.ref.fence)) listener.onLog(header.ref, header.seq, Buffer.from(tail));
@@ -227,9 +227,7 @@ export class RemoteExecutor implements Executor {
         void this.#answer(worker, header);
         break;
       case "heartbeat":
-        worker.lastHeartbeatAt = clock.now();
-        worker.blocked = header.blocked;
-        worker.sendAcknowledgements();
+        worker.beat(header.blocked, header.now, clock.now());
         break;
       case "project":
         worker.mismatches.clear();
@@ -254,7 +252,7 @@ export class RemoteExecutor implements Executor {
       worker.acknowledge(header.ref.fence);
       return;
     }
-    const result = decodeResult(header, tail);
+    const result = shift(decodeResult(header, tail), worker.clockOffsetMs);
     worker.tries.delete(header.ref.fence);
     this.#options.listener.onResult(dispatch.ref, result, () => worker.acknowledge(header.ref.fence));
   }
@@ -290,4 +288,10 @@ export class RemoteExecutor implements Executor {
       worker.send({ type: "value", request, value: null, error: (error as Error).message });
     }
   }
+}
+
+/** By this machine's clock: a retry is due some time after the end of the try before it. */
+function shift(result: TryResult, byMs: number): TryResult {
+  const { startedAt, endedAt } = result;
+  return byMs === 0 ? result : { ...result, startedAt: startedAt === null ? null : startedAt + byMs, endedAt: endedAt + byMs };
 }

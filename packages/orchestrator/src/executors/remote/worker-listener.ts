@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { hostname } from "node:os";
 import { createServer as createTlsServer } from "node:tls";
 import type { Clock } from "../../domain/clock.ts";
 import { type ErrorCode, MillraceError } from "../../domain/errors.ts";
@@ -60,18 +61,23 @@ export class WorkerListener {
     this.#options = options;
     this.#events = events;
     const accept = (socket: Socket): void => this.#accept(socket);
-    this.#server = options.tls === null ? createServer(accept) : createTlsServer({ ...options.tls, minVersion: "TLSv1.2" }, accept);
+    this.#server =
+      options.tls === null
+        ? createServer(accept)
+        : createTlsServer({ ...options.tls, minVersion: "TLSv1.2", handshakeTimeout: HELLO_WITHIN_MS }, accept);
     this.#server.on("tlsClientError", (error: Error, socket: Socket) => {
       socket.destroy();
       this.#logRefusal(socket.remoteAddress ?? "unknown", "WORKER_TLS", `no TLS connection: ${error.message}`);
     });
   }
 
-  /** `host:port`; null before the start. */
+  /** `host:port`, with this machine's name where it listens on all its addresses; null before the start. */
   get address(): string | null {
-    const address = this.#server.address() as AddressInfo | null;
-    if (address === null) return null;
-    return address.family === "IPv6" ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
+    const listening = this.#server.address() as AddressInfo | null;
+    if (listening === null) return null;
+    const { address, family, port } = listening;
+    if (address === "::" || address === "0.0.0.0") return `${hostname()}:${port}`;
+    return family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`;
   }
 
   /** @throws {MillraceError} PORT_IN_USE, CONFIG_INVALID */

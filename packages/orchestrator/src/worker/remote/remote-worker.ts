@@ -60,7 +60,7 @@ const MAX_PLACES = 10_000;
  */
 export class RemoteWorker implements Service, ExecutorListener {
   readonly #options: RemoteWorkerOptions;
-  readonly #id = randomUUID().slice(0, 8);
+  readonly #id = randomUUID().slice(-12);
   readonly #executor: ProcessExecutor;
   readonly #bundles: BundleStore;
   readonly #schedulers = new Map<string, KnownScheduler>();
@@ -170,6 +170,7 @@ export class RemoteWorker implements Service, ExecutorListener {
         worker: this.#id,
         host,
         pid,
+        now: clock.now(),
         project,
         slots,
         processes,
@@ -177,7 +178,7 @@ export class RemoteWorker implements Service, ExecutorListener {
         ended: scheduler.ended,
       }),
       isKnown: (id) => [...this.#schedulers.values()].some((other) => other !== scheduler && other.link.scheduler === id),
-      beat: () => ({ type: "heartbeat", blocked: this.#executor.workers().filter(({ state }) => state === "blocked").length }),
+      beat: () => ({ type: "heartbeat", blocked: this.#countBlocked(), now: clock.now() }),
       onConnected: ({ unknown }) => this.#connected(scheduler, unknown),
       onFrame: (frame) => this.#receive(scheduler, frame),
       onDisconnected: () => this.#disconnected(scheduler),
@@ -401,6 +402,10 @@ export class RemoteWorker implements Service, ExecutorListener {
     this.#options.log.info("the project's lockfile has changed: the worker processes are replaced", { project: this.#options.project });
     this.#executor.renew("has packages of the project as it was before");
     for (const scheduler of this.#schedulers.values()) scheduler.send({ type: "project" });
+  }
+
+  #countBlocked(): number {
+    return this.#executor.workers().filter(({ state }) => state === "blocked").length;
   }
 
   #isIdle(): boolean {

@@ -31,8 +31,8 @@ export interface LinkOptions {
 }
 
 const CONNECT_WITHIN_MS = 10_000;
-/** Before the scheduler has shown that it knows the token. */
-const MAX_STRANGER_FRAME_BYTES = 64 * 1024;
+/** Before the scheduler has shown that it knows the token; its welcome names fences. */
+const MAX_STRANGER_FRAME_BYTES = 2 * 1024 * 1024;
 const BACKOFF = { firstMs: 200, maxMs: 5_000 };
 const REFUSED_AGAIN_MS = 10_000;
 const SAME_AGAIN_MS = 30_000;
