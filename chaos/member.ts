@@ -51,6 +51,16 @@ export class Member {
     this.#child = child;
   }
 
+  /** Of the server itself. */
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  /** To the server alone, not to its children. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
   get isRunning(): boolean {
     return this.#child !== null;
   }

@@ -18,7 +18,7 @@ export interface WriterUnderTest {
   /** Of process 1. */
   readonly store: SqlRunStore;
   readonly sources: SourceStore;
-  all<Row extends object>(sql: string, ...parameters: readonly SqlValue[]): Promise<readonly Row[]>;
+  readonly all: <Row extends object>(sql: string, ...parameters: readonly SqlValue[]) => Promise<readonly Row[]>;
 }
 
 export interface WriterSuite {
@@ -120,7 +120,7 @@ export function testBatchWriter({ name, skip, open }: WriterSuite): void {
   test(`${name}: decisions name the runs of their commit, also above 4,096 ids`, { skip }, async (t) => {
     const { all, writer } = await open(t);
     const { runs } = await writer.write([ingest(...Array.from({ length: 3000 }, (_, offset) => at(offset)))], 1);
-    const events = await all<{ id: number; decisions: Buffer }>("SELECT id, decisions FROM asset_event ORDER BY id");
+    const events = await all<{ readonly id: number; readonly decisions: Buffer }>("SELECT id, decisions FROM asset_event ORDER BY id");
     assert.equal(events.length, 3000);
     const named = events.map(
       ({ id, decisions }) => Math.floor(id / 4096) * 4096 + (JSON.parse(decisions.toString()) as [number, number, number][])[0]![2],

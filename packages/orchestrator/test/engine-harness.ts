@@ -109,10 +109,8 @@ export async function startEngine(t: TestContext, options: HarnessOptions): Prom
     return (await engine.createDagRun(request)).id;
   };
   const ended: EngineHarness["ended"] = async (runId) => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    waiting.set(runId, () => resolve());
-    if (readRun(db, runId).state >= 10) resolve();
-    await promise;
+    const end = new Promise<void>((resolve) => waiting.set(runId, () => resolve()));
+    if (readRun(db, runId).state < 10) await end;
     return readRun(db, runId);
   };
   return { engine, db, home, dags, warnings, create, ended, run: async (dagId, run) => ended(await create(dagId, run)), stop };

@@ -151,22 +151,24 @@ export class Engine implements EngineControl {
 
   async createDagRun(request: Parameters<EngineControl["createDagRun"]>[0]): ReturnType<EngineControl["createDagRun"]> {
     this.#refuseWhileStopping("starts no more runs");
+    await this.#lookForDefinitions();
     return createDagRun(request, this.definitions.current, this.committer);
   }
 
   async createAssetEvent(request: Parameters<EngineControl["createAssetEvent"]>[0]): ReturnType<EngineControl["createAssetEvent"]> {
     this.#refuseWhileStopping("takes no more events");
+    await this.#lookForDefinitions();
     return createAssetEvent(request, this.definitions.current, this.committer);
   }
 
   async pauseDag(dagId: string): Promise<DagPause> {
-    const dag = this.#findDag(dagId);
+    const dag = await this.#findDag(dagId);
     if (!dag.isPaused) await this.#setPaused(dag, true);
     return { dagId, isPaused: true, pendingEvents: await this.scheduler.inbox.pendingOf(dag.id) };
   }
 
   async unpauseDag(dagId: string, { drop = false }: UnpauseOptions = {}): Promise<DagPause> {
-    const dag = this.#findDag(dagId);
+    const dag = await this.#findDag(dagId);
     if (drop && dag.isPaused) await this.scheduler.inbox.drop(dag, "given up when the DAG was unpaused");
     const pendingEvents = await this.scheduler.inbox.pendingOf(dag.id);
     if (dag.isPaused) await this.#setPaused(dag, false);
@@ -179,7 +181,7 @@ export class Engine implements EngineControl {
   }
 
   async dropPendingEvents(dagId: string): Promise<number> {
-    const dag = this.#findDag(dagId);
+    const dag = await this.#findDag(dagId);
     const count = await this.scheduler.inbox.pendingOf(dag.id);
     await this.scheduler.inbox.drop(dag, "given up by command");
     return count;
@@ -187,6 +189,7 @@ export class Engine implements EngineControl {
 
   async replayDeadLetters(...[letters, { isDryRun }]: Parameters<EngineControl["replayDeadLetters"]>) {
     this.#refuseWhileStopping("replays no more dead letters");
+    await this.#lookForDefinitions();
     const waitForRoom = (triggerId: number): Promise<void> | null => this.#waitForRoom(triggerId);
     return replayDeadLetters(letters, { definitions: this.definitions.current, committer: this.committer, waitForRoom, isDryRun });
   }
@@ -272,11 +275,17 @@ export class Engine implements EngineControl {
     await act.catch((error: unknown) => this.#options.log.warn(`${what}; it is tried again in a few seconds`, { error }));
   }
 
-  #findDag(dagId: string): DagEntry {
+  async #findDag(dagId: string): Promise<DagEntry> {
+    await this.#lookForDefinitions();
     const { dags } = this.definitions.current;
     const dag = dags.get(dagId);
     if (dag !== undefined) return dag;
     throw new MillraceError("DAG_NOT_FOUND", `no DAG '${dagId}' is loaded`, didYouMean(dagId, dags.keys()));
+  }
+
+  /** What another process has just loaded or changed is known to whoever asks this one. */
+  async #lookForDefinitions(): Promise<void> {
+    if (!this.isLoader) await this.definitions.refresh();
   }
 
   #refuseWhileStopping(what: string): void {
