@@ -10,7 +10,7 @@ import { eventsCommand } from "./commands/events-command.ts";
 import { initCommand } from "./commands/init-command.ts";
 import { publishCommand } from "./commands/publish-command.ts";
 import { runsCommand } from "./commands/runs-command.ts";
-import { apiServerCommand, schedulerCommand, standaloneCommand, triggererCommand } from "./commands/standalone-command.ts";
+import { apiServerCommand, schedulerCommand, standaloneCommand, triggererCommand } from "./commands/server-commands.ts";
 import { tasksCommand } from "./commands/tasks-command.ts";
 import { variablesCommand } from "./commands/variables-command.ts";
 import { watchersCommand } from "./commands/watchers-command.ts";

@@ -33,7 +33,7 @@ export async function findConnection(context: CommandContext, id: string, option
 export async function openOutside({ env }: CommandContext) {
   const { createLog } = await import("../../telemetry/log.ts");
   const { systemClock } = await import("../../domain/clock.ts");
-  const { discoverProviders } = await import("../standalone/discover-providers.ts");
+  const { discoverProviders } = await import("../server/discover-providers.ts");
   const { dagsFolders } = loadConfig(env);
   const log = createLog({ level: "warn", format: "human" });
   return { log, clock: systemClock, catalog: await discoverProviders([...dagsFolders, process.cwd()], log) };

@@ -17,7 +17,7 @@ export async function testDagFile(
 ): Promise<void> {
   const payload = await readJsonArgument("--event", options.event);
   const params = await readObjectArgument("--conf", options.conf);
-  const { testDag } = await import("../standalone/test-dag.ts");
+  const { testDag } = await import("../server/test-dag.ts");
   const isSuccess = await testDag({ file: resolve(file), dagId: dagId ?? null, payload, params, environment: env });
   if (!isSuccess) setExitCode(EXIT.failure);
 }

@@ -77,7 +77,7 @@ function runs(command: Command, roles: readonly Role[], { env }: CommandContext)
     const { loadConfig } = await import("../../config/config.ts");
     const config = loadConfig(env, flags);
     if (roles.length < ROLES.length) assertShared(config.database, command.name());
-    const { runServer } = await import("../standalone/run-server.ts");
+    const { runServer } = await import("../server/run-server.ts");
     await runServer(config, roles);
   });
 }
