@@ -68,7 +68,9 @@ try {
   await warm.burst(WARM_UP);
   await poll(`${WARM_UP} starts`, () => countStarts(system.starts) >= WARM_UP);
   console.log(`${cpus().length} cores, Kafka and the load on the same cores; Node ${process.version}`);
-  console.log(`${rate} messages/s, 1 of ${oneIn} passes the watcher's where; ${(system.databaseBytes() / MIB).toFixed(2)} MiB of database`);
+  console.log(
+    `${rate} messages/s, 1 of ${oneIn} passes the watcher's where; ${((await system.databaseBytes()) / MIB).toFixed(2)} MiB of database`,
+  );
   const columns = ["minute", "sent", "started", "p50 ms", "p99 ms", "max ms", "CPU ms/msg", "PSS MiB", "DB MiB"];
   console.log(columns.map((name) => name.padStart(10)).join(""));
   let [sent, expected] = [0, WARM_UP];
@@ -82,7 +84,7 @@ try {
     await poll(`${expected} starts`, () => countStarts(system.starts) >= expected);
     const started = expected - WARM_UP;
     print(
-      { minute, sent, started, cpuMsPerMessage, pssBytes: pssBytes(system.pids), databaseBytes: system.databaseBytes() },
+      { minute, sent, started, cpuMsPerMessage, pssBytes: pssBytes(system.pids), databaseBytes: await system.databaseBytes() },
       system,
       before,
     );

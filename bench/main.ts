@@ -12,11 +12,12 @@ import { measureBurst, printBursts } from "./scenarios/burst.ts";
 import { measureLatency, printLatency } from "./scenarios/latency.ts";
 import { airflow } from "./systems/airflow.ts";
 import { millrace } from "./systems/millrace.ts";
+import { millraceOnPostgres } from "./systems/millrace-on-postgres.ts";
 import { plainConsumer } from "./systems/plain-consumer.ts";
 import { restate } from "./systems/restate.ts";
 import type { System, SystemUnderTest } from "./systems/system.ts";
 
-const ALL = [plainConsumer, millrace, restate, airflow];
+const ALL = [plainConsumer, millrace, millraceOnPostgres, restate, airflow];
 const { values: flags } = parseArgs({
   options: {
     systems: { type: "string", default: "plain,millrace" },

@@ -15,12 +15,12 @@ export async function measureBurst(system: SystemUnderTest, load: Load, runs: nu
   const burst = async (count: number): Promise<void> => (system.burst === undefined ? load.burst(count) : system.burst(count));
   await burst(warmUp);
   await settled(system, warmUp);
-  const bytesBefore = system.databaseBytes();
+  const bytesBefore = await system.databaseBytes();
   const start = preciseNow();
   await burst(runs);
   await settled(system, warmUp + runs);
   const seconds = (preciseNow() - start) / 1000;
-  return { system: system.name, runs, runsPerSecond: runs / seconds, bytesPerRun: (system.databaseBytes() - bytesBefore) / runs };
+  return { system: system.name, runs, runsPerSecond: runs / seconds, bytesPerRun: ((await system.databaseBytes()) - bytesBefore) / runs };
 }
 
 export function printBursts(title: string, rows: readonly BurstRow[]): void {

@@ -16,6 +16,8 @@ export interface MillraceOptions extends SystemOptions {
   readonly name?: string;
   /** CEL: what its watcher takes; else the DAG's own filter decides, after the event is stored. */
   readonly watcherWhere?: string;
+  /** As `--db` has it; else a SQLite file in its folder. */
+  readonly database?: string;
   /** A folder for the CPU profiles of the server's threads. */
   readonly profiles?: string | undefined;
 }
@@ -65,7 +67,8 @@ export async function startMillrace(options: MillraceOptions): Promise<RunningMi
   writeFileSync(join(dags, "bench.ts"), dagFile(options, starts));
   const connection = JSON.stringify({ conn_type: "kafka", extra: { "bootstrap.servers": options.kafkaUrl } });
   const profiling = options.profiles === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${options.profiles}`];
-  const child = spawn(process.execPath, [...profiling, BIN, "standalone", "--dags-folder", dags, "--port", "0"], {
+  const database = options.database === undefined ? [] : ["--db", options.database];
+  const child = spawn(process.execPath, [...profiling, BIN, "standalone", "--dags-folder", dags, "--port", "0", ...database], {
     env: {
       ...process.env,
       MILLRACE_HOME: home,

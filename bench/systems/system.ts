@@ -6,7 +6,7 @@ export interface SystemUnderTest {
   /** Where its tasks write their starts (recorder.ts). */
   readonly starts: string;
   /** Bytes of its database on disk; 0 where it stores nothing. */
-  databaseBytes(): number;
+  databaseBytes(): number | Promise<number>;
   /** Everything that was begun is done and stored. @throws {Error} where something failed. */
   settle(runs: number): Promise<void>;
   /** A quicker way in than its Kafka watcher, for bursts. */
