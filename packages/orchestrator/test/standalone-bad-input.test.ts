@@ -63,6 +63,8 @@ test("a database of a newer version is left as it is", async (t) => {
   const file = join(project.home, "millrace.db");
   const db = new Database(file);
   db.pragma("user_version = 9999");
+  db.prepare("UPDATE meta SET value = '9999' WHERE key = 'compatible_with'").run();
+  db.pragma("wal_checkpoint(TRUNCATE)");
   db.close();
   const before = readFileSync(file);
   const { code, err } = await refuse(project);
@@ -117,15 +119,17 @@ test("a home that cannot be written to", async (t) => {
   );
 });
 
-test("a PostgreSQL address, whose password is not shown; a folder as the database", async (t) => {
+test("a PostgreSQL that is not there, and an address without a database, whose password is not shown; a folder as the database", async (t) => {
   const project = makeProject(t, { "hello.ts": HELLO });
-  const postgres = await refuse(project, { environment: { MILLRACE_DB_URL: "postgres://me:s3cret@localhost/millrace" } });
-  assert.equal(postgres.code, 2);
+  const absent = await refuse(project, { environment: { MILLRACE_DB_URL: "postgres://me:s3cret@127.0.0.1:1/millrace" } });
+  assert.equal(absent.code, 1);
   assert.match(
-    postgres.err,
-    /^error: expected sqlite:FILE, got a PostgreSQL address: .*\nhint: use sqlite:FILE; .*\ncode: DB_URL_UNKNOWN\n$/,
+    absent.err,
+    /^error: expected PostgreSQL at 127\.0\.0\.1:1\/millrace: .*ECONNREFUSED.*\nhint: check that the database server runs, .*\ncode: DB_UNREACHABLE\n$/,
   );
-  assert.doesNotMatch(postgres.err, /s3cret/);
+  const unnamed = await refuse(project, { environment: { MILLRACE_DB_URL: "postgres://me:s3cret@127.0.0.1:1" } });
+  assert.deepEqual([unnamed.code, unnamed.err.split("\n").at(-2)], [2, "code: DB_URL_UNKNOWN"]);
+  assert.doesNotMatch(absent.err + unnamed.err, /s3cret/);
   mkdirSync(join(project.folder, "folder.db"));
   const folder = await refuse(project, { environment: { MILLRACE_DB_URL: "sqlite:folder.db" } });
   assert.deepEqual([folder.code, folder.err.split("\n").at(-2)], [1, "code: DB_UNREADABLE"]);
