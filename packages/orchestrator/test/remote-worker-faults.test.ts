@@ -40,7 +40,6 @@ test("a task that hangs, ends its process, blocks or asks for what is not there 
   for (const [dag, error] of [
     ["hangs", /TimeoutError: the task did not end within its timeout of 1000 ms/],
     ["ends", /WorkerLost: the worker ended with exit code 7, 3 times; given up/],
-    [/WorkerLost: the worker ran out of memory, 3 times; given up/],
     ["lacks", /CONNECTION_NOT_FOUND|no connection 'nowhere'|nowhere/],
   ] as const) {
     const instance = await ended(dag);
