@@ -154,7 +154,7 @@ test("a step takes some hundred rows at most, and the steps together all of them
     for (let n = 0; n < 2_100; n += 1) insert.run(n);
   })();
   const runner = new SqliteRunner(api.db);
-  const writer = new PurgeWriter(runner, BLOCKING_PACE);
+  const writer = new PurgeWriter(runner, BLOCKING_PACE, false);
   const taken: number[] = [];
   for (let after: PurgeCursor | null = -1; after !== null;) {
     const { purged, next }: PurgeReceipt = runner.runNow(writer.step({ table: "dead_letter", before: 1_000, after, isDryRun: false }));

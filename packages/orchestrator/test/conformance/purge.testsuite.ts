@@ -11,7 +11,8 @@ const LATER = SEEDED_AT + 100 * DAY_MS;
 
 /** Step by step, to the table's end; gives what each step took. */
 async function purge({ runner }: TestDatabase, table: PurgedTable, before: number, isDryRun = false): Promise<readonly number[]> {
-  const writer = new PurgeWriter(runner, runner.indexedBy("x") === "" ? REMOTE_PACE : BLOCKING_PACE);
+  const isPostgres = runner.indexedBy("x") === "";
+  const writer = new PurgeWriter(runner, isPostgres ? REMOTE_PACE : BLOCKING_PACE, isPostgres);
   const steps: number[] = [];
   for (let after: PurgeCursor | null = null, isFirst = true; isFirst || after !== null; isFirst = false) {
     const step = { table, before, after, isDryRun };

@@ -50,7 +50,7 @@ async function purgePostgres(url: string, purge: Purge): Promise<PurgeReport> {
   const database = await openPostgres({ url, poolUrl: null, role: "db", log: purge.log });
   try {
     const runner = new PostgresRunner(database.pool, database.address);
-    const writer = new PurgeWriter(runner, REMOTE_PACE);
+    const writer = new PurgeWriter(runner, REMOTE_PACE, true);
     const committer: Pick<Committer, "purge"> = { purge: async (step) => runner.transaction(() => writer.step(step)) };
     return await run(purge, committer, openPostgresReader(database).retention);
   } finally {

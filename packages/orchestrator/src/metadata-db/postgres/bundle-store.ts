@@ -3,6 +3,8 @@ import { access, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { all, execute, first, type SqlRunner } from "../sql-script.ts";
 
+const DAY_MS = 86_400_000;
+
 /** The bundles of DAG files, from the process that loads them to those that run them: each keeps a copy in a folder of its own. */
 export class BundleStore {
   readonly #runner: SqlRunner;
@@ -18,10 +20,13 @@ export class BundleStore {
   /** Those of the folder that are not stored yet. */
   async put(hashes: readonly string[], now: number): Promise<void> {
     for (const hash of new Set(hashes)) {
-      if (await this.#runner.run(() => first("SELECT 1 AS found FROM bundle WHERE hash = ?", hash))) continue;
+      // A bundle that is used again is as new: the purge takes those that nobody refers to and that are old.
+      if (await this.#runner.run(() => first("SELECT 1 AS found FROM bundle WHERE hash = ? AND created_at > ?", hash, now - DAY_MS)))
+        continue;
       const code = await readFile(this.#pathOf(hash));
       const map = await readFile(`${this.#pathOf(hash)}.map`).catch(() => null);
-      const sql = "INSERT INTO bundle (hash, code, source_map, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
+      const sql =
+        "INSERT INTO bundle (hash, code, source_map, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET created_at = excluded.created_at";
       await this.#runner.run(() => execute(sql, hash, code, map, now));
     }
   }

@@ -31,7 +31,7 @@ export class PostgresBatchWriter implements BatchWriter {
   readonly #options: PostgresBatchWriterOptions;
   readonly #sources = new SourceIds();
   readonly #counts = new IngestCounts();
-  readonly #purge = new PurgeWriter({ indexedBy: () => "" }, REMOTE_PACE);
+  readonly #purge = new PurgeWriter({ indexedBy: () => "" }, REMOTE_PACE, true);
   #client: Client | null = null;
   #uncertain: UncertainCommit | null = null;
 

@@ -18,7 +18,8 @@ export const REMOTE_PACE: PurgePace = { chunkRows: STEP_ROWS, stepMs: 0 };
 export class PurgeWriter {
   readonly #tables: Readonly<Record<PurgedTable, TablePurge>>;
 
-  constructor(runner: Pick<SqlRunner, "indexedBy">, pace: PurgePace) {
+  /** `hasBundles`: bundles are rows of this database, and no files. */
+  constructor(runner: Pick<SqlRunner, "indexedBy">, pace: PurgePace, hasBundles: boolean) {
     this.#tables = {
       dag_run: new RunPurge(pace),
       asset_event: new EventPurge(pace, runner.indexedBy("dag_run_active")),
@@ -27,7 +28,7 @@ export class PurgeWriter {
       ingest_count: new CountPurge(),
       api_token: new TokenPurge(),
       audit_log: new RowPurge(pace, "audit_log", "at"),
-      dag_version: new VersionPurge(pace, runner.indexedBy("dag_run_by_dag")),
+      dag_version: new VersionPurge(pace, runner.indexedBy("dag_run_by_dag"), hasBundles),
     };
   }
 

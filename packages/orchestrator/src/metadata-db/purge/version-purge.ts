@@ -9,6 +9,10 @@ type Row = WalkedRow & { readonly dag: number; readonly retired_at: number | nul
 
 const SELECT = "SELECT id, created_at AS at, dag, retired_at FROM dag_version WHERE id > ? ORDER BY id LIMIT ?";
 const OLDEST_EVENT = "SELECT created_at AS at FROM asset_event ORDER BY id LIMIT 1";
+/** One that a load pass uses again is as new. */
+const UNUSED_BUNDLES = `DELETE FROM bundle WHERE created_at < ?
+  AND NOT EXISTS (SELECT 1 FROM dag_version v WHERE v.bundle_hash = bundle.hash)
+  AND NOT EXISTS (SELECT 1 FROM trigger_kind k WHERE k.bundle_hash = bundle.hash)`;
 const CURRENT = "SELECT 1 AS one FROM dag WHERE id = ? AND version_id = ?";
 
 /** Dag versions that were replaced before the oldest event that is kept, and of which no run is kept. */
@@ -16,10 +20,12 @@ export class VersionPurge implements TablePurge {
   readonly #pace: PurgePace;
   readonly #firstRunSince: string;
   readonly #hasRun: string;
+  readonly #hasBundles: boolean;
 
-  /** `byDag` leads SQLite to the index of a DAG's runs. */
-  constructor(pace: PurgePace, byDag: string) {
+  /** `byDag` leads SQLite to the index of a DAG's runs; `hasBundles` where bundles are rows, and no files. */
+  constructor(pace: PurgePace, byDag: string, hasBundles: boolean) {
     this.#pace = pace;
+    this.#hasBundles = hasBundles;
     this.#firstRunSince = `SELECT id FROM dag_run ${byDag} WHERE dag = ? AND created_at >= ? ORDER BY id LIMIT 1`;
     this.#hasRun = `SELECT 1 AS one FROM dag_run ${byDag} WHERE dag = ? AND id < ? AND version_id = ? LIMIT 1`;
   }
@@ -28,7 +34,9 @@ export class VersionPurge implements TablePurge {
     const oldest = step.isDryRun ? undefined : (yield* first<{ at: number }>(OLDEST_EVENT))?.at;
     const before = Math.min(step.before, oldest ?? Number.POSITIVE_INFINITY) - DAY_MS;
     const rows = yield* all<Row>(SELECT, idAfter(step), STEP_ROWS);
-    return yield* walkRows(rows, step, this.#pace, (chunk) => this.#take(chunk, step, before));
+    const receipt = yield* walkRows(rows, step, this.#pace, (chunk) => this.#take(chunk, step, before));
+    if (this.#hasBundles && receipt.next === null && !step.isDryRun) yield* execute(UNUSED_BUNDLES, step.before);
+    return receipt;
   }
 
   *#take(rows: readonly Row[], step: PurgeStep, before: number): Script<number> {

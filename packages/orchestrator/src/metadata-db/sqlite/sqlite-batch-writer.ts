@@ -28,7 +28,7 @@ export class SqliteBatchWriter implements BatchWriter {
     this.#lookups = new SqliteLookups(db);
     this.#rows = new RowWriter(db);
     this.#runner = new SqliteRunner(db);
-    this.#purge = new PurgeWriter(this.#runner, BLOCKING_PACE);
+    this.#purge = new PurgeWriter(this.#runner, BLOCKING_PACE, false);
     this.#processId = processId;
     this.#db = db;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
