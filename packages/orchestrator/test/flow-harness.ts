@@ -6,6 +6,9 @@ import { type EngineHarness, startEngine } from "./engine-harness.ts";
 
 /** A queue or topic of a broker, and another one for replies. */
 export interface Flow {
+  /** What is read, and where replies go: a topic's name or a queue's URL. */
+  readonly source: string;
+  readonly target: string;
   readonly environment: Readonly<Record<string, string>>;
   /** As in a DAG file. */
   readonly watcher: string;
@@ -26,6 +29,8 @@ export async function kafkaFlow(kafka: KafkaServer, servers = kafka.url): Promis
   const group = `flow-${topic}`;
   let sent = 0;
   return {
+    source: topic,
+    target: replies,
     environment: { MILLRACE_CONN_KAFKA_DEFAULT: JSON.stringify({ conn_type: "kafka", extra: { "bootstrap.servers": servers } }) },
     watcher: `kafkaTrigger({ topics: ["${topic}"], groupId: "${group}", from: "earliest" })`,
     destination: `kafkaTopic({ topic: "${replies}" })`,
@@ -51,6 +56,8 @@ export async function sqsFlow(sqs: FauxqsServer, endpoint = sqs.url): Promise<Fl
   const found = new Set<number>();
   const { extra, ...login } = sqs.connection();
   return {
+    source: queue,
+    target: replies,
     environment: { MILLRACE_CONN_AWS_DEFAULT: JSON.stringify({ ...login, extra: { ...extra, endpoint_url: endpoint } }) },
     watcher: `sqsTrigger({ queueUrl: "${queue}", waitTimeSeconds: 1 })`,
     destination: `sqsQueue({ queueUrl: "${replies}" })`,

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Admin, Consumer, Producer } from "@platformatic/kafka";
+import { AclOperations, AclPermissionTypes, Admin, Consumer, Producer, ResourcePatternTypes, ResourceTypes } from "@platformatic/kafka";
 
 export interface KafkaTestRecord {
   readonly value?: Buffer | string | null;
@@ -35,6 +35,15 @@ export class KafkaTestClient {
 
   async deleteTopic(name: string): Promise<void> {
     await this.#withAdmin((admin) => admin.deleteTopics({ topics: [name] }));
+  }
+
+  /** Takes the right to read or write a topic from a user, whatever else allows it, until `undeny`. */
+  async deny(topic: string, user: string, operation: "READ" | "WRITE"): Promise<void> {
+    await this.#withAdmin((admin) => admin.createAcls({ creations: [denial(topic, user, operation)] }));
+  }
+
+  async undeny(topic: string, user: string, operation: "READ" | "WRITE"): Promise<void> {
+    await this.#withAdmin((admin) => admin.deleteAcls({ filters: [denial(topic, user, operation)] }));
   }
 
   /** Raises the number of a topic's partitions to `count`. */
@@ -90,6 +99,18 @@ export class KafkaTestClient {
       await admin.close();
     }
   }
+}
+
+function denial(topic: string, user: string, operation: "READ" | "WRITE"): Parameters<Admin["createAcls"]>[0]["creations"][number] {
+  return {
+    resourceType: ResourceTypes.TOPIC,
+    resourceName: topic,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: `User:${user}`,
+    host: "*",
+    operation: AclOperations[operation],
+    permissionType: AclPermissionTypes.DENY,
+  };
 }
 
 function toMessage(topic: string, record: KafkaTestRecord): Parameters<Producer["send"]>[0]["messages"][number] {
