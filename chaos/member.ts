@@ -56,6 +56,15 @@ export class Member {
     return this.#child?.pid ?? null;
   }
 
+  /** It stands still, with all that it started, and goes on: others may have taken over meanwhile. */
+  async freeze(ms: number): Promise<void> {
+    const pid = this.#child?.pid;
+    if (pid === undefined) return;
+    signalGroup(pid, "SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    signalGroup(pid, "SIGCONT");
+  }
+
   /** To the server alone, not to its children. */
   signal(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
@@ -87,11 +96,15 @@ export class Member {
     const child = this.#child;
     if (child?.pid === undefined) return;
     const closed = new Promise((resolve) => child.once("close", resolve));
-    try {
-      process.kill(-child.pid, signal);
-    } catch {
-      // It ended by itself in this moment.
-    }
+    signalGroup(child.pid, signal);
     await closed;
+  }
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // It ended by itself in this moment.
   }
 }

@@ -1,4 +1,5 @@
 import { audit, openDatabase, type Question } from "./audit.ts";
+import type { Member } from "./member.ts";
 import { SteadyProducer } from "./producer.ts";
 import { seededRandom } from "./random.ts";
 import { type Scene, setScene } from "./scene.ts";
@@ -18,10 +19,15 @@ interface Victim {
   readonly weight: number;
   kill(): Promise<void>;
   start(): Promise<void> | void;
+  /** Left out where it can only be killed. */
+  readonly freeze?: (ms: number) => Promise<void>;
 }
 
 const BETWEEN_MS = { least: 1_000, most: 8_000 };
 const DOWN_MS = { least: 0, most: 5_000 };
+/** Not killed, but stopped for a while: longer than the others wait before they take over, or shorter. */
+const FREEZE_SHARE = 0.2;
+const FROZEN_MS = { least: 2_000, most: 20_000 };
 /** After the last kill everything must have come to its end within it. */
 const SETTLE_MS = 180_000;
 
@@ -55,7 +61,7 @@ function toBody(n: number): string {
 }
 
 function victimsOf({ members, kafka, sqs, postgres }: Scene): readonly Victim[] {
-  const processes = members.map((member) => ({ name: member.name, weight: 4, kill: () => member.kill(), start: () => member.start() }));
+  const processes = members.map((member) => ({ name: member.name, weight: 4, ...doings(member) }));
   const broker = (name: string, service: { kill(): Promise<void>; start(): Promise<void> }): Victim => ({
     name,
     weight: 1,
@@ -63,6 +69,10 @@ function victimsOf({ members, kafka, sqs, postgres }: Scene): readonly Victim[] 
     start: () => service.start(),
   });
   return [...processes, broker("kafka", kafka), broker("sqs", sqs), ...(postgres === null ? [] : [broker("postgres", postgres)])];
+}
+
+function doings(member: Member): Pick<Victim, "kill" | "start" | "freeze"> {
+  return { kill: () => member.kill(), start: () => member.start(), freeze: (ms) => member.freeze(ms) };
 }
 
 async function killAtRandom(scene: Scene, { durationMs, seed, print }: ChaosOptions): Promise<ReadonlyMap<string, number>> {
@@ -77,14 +87,20 @@ async function killAtRandom(scene: Scene, { durationMs, seed, print }: ChaosOpti
     await pause(between(BETWEEN_MS));
     const victim = lots[Math.floor(random() * lots.length)]!;
     const downMs = between(DOWN_MS);
+    const isFrozen = victim.freeze !== undefined && random() < FREEZE_SHARE;
+    const frozenMs = between(FROZEN_MS);
     // Some are down together; one that is down already stays as it is.
     if (down.has(victim)) continue;
     down.add(victim);
-    kills.set(victim.name, (kills.get(victim.name) ?? 0) + 1);
+    const name = isFrozen ? `${victim.name} (frozen)` : victim.name;
+    kills.set(name, (kills.get(name) ?? 0) + 1);
     const killing = (async () => {
-      await victim.kill();
-      await pause(downMs);
-      await victim.start();
+      if (isFrozen) await victim.freeze!(frozenMs);
+      else {
+        await victim.kill();
+        await pause(downMs);
+        await victim.start();
+      }
       down.delete(victim);
     })().catch((error: unknown) => print(`${victim.name}: ${(error as Error).message}`));
     ending.add(killing);
