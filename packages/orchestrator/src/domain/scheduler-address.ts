@@ -16,3 +16,8 @@ export function parseSchedulerAddress(text: string): SchedulerAddress | undefine
 export function formatSchedulerAddress({ host, port, isTls }: SchedulerAddress): string {
   return `${isTls ? "tls://" : ""}${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
+
+/** Only the machine itself reaches it there. */
+export function isLoopback({ host }: Pick<SchedulerAddress, "host">): boolean {
+  return /^127\.|^::1$|^localhost$/.test(host);
+}

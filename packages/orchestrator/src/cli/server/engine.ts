@@ -62,6 +62,7 @@ export class Engine implements EngineControl {
   readonly #cluster: ClusterMember;
   readonly #room: ClusterRoom;
   readonly #running = { scheduler: false, triggerer: false };
+  #peers: readonly string[] = [];
   #isReady = false;
   #isStopping = false;
   #lastPass: LoadPass = { files: [], errors: [] };
@@ -245,13 +246,24 @@ export class Engine implements EngineControl {
         void this.#quietly("the shards could not be taken over", this.scheduler.inbox.onShards());
       },
       onTriggerLeases: () => this.#openTriggers(),
-      onProcesses: () => this.#room.look(),
+      onProcesses: () => {
+        this.#room.look();
+        this.#tellPeers();
+      },
       onWake: (wake) => this.#onWake(wake),
       onAdoptedRuns: (runs) => this.scheduler.onGivenRuns(runs),
       onAdoptedMessages: (messages) => this.relay.adopt(messages),
       onSweep: (fromId) => void this.#quietly("looking around failed", this.#sweep(fromId)),
       onFenced: () => this.#options.onFenced(),
     };
+  }
+
+  /** Workers of other machines work for all schedulers. */
+  #tellPeers(): void {
+    const peers = this.#cluster.processes.flatMap(({ address }) => address ?? []);
+    if (peers.join() === this.#peers.join()) return;
+    this.#peers = peers;
+    this.scheduler.executor.setPeers(peers);
   }
 
   #onWake(wake: Wake): void {

@@ -4,6 +4,7 @@ import type { Config } from "../../config/config.ts";
 import { findOrMakeWorkerToken } from "../../config/worker-token.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { Log } from "../../domain/log.ts";
+import { isLoopback } from "../../domain/scheduler-address.ts";
 
 /** Where workers of other machines connect, and what they have to know. */
 export interface WorkerPort {
@@ -27,7 +28,7 @@ export function readWorkerPort(config: Config, log: Log): WorkerPort | null {
   if (port === null) return null;
   const { token, place } = findOrMakeWorkerToken(home, config.workerToken);
   const tls = workerTls === null ? null : readTls(workerTls);
-  if (tls === null && workerHost !== null && !/^(127\.|::1$|localhost$)/.test(workerHost)) {
+  if (tls === null && workerHost !== null && !isLoopback({ host: workerHost })) {
     const hint = "give --worker-tls-cert and --worker-tls-key, or keep this network to yourself";
     log.warn(`workers reach '${workerHost}' without TLS: tasks, their results and the values of connections travel in the clear`, { hint });
   }

@@ -113,6 +113,7 @@ export class RemoteExecutor implements Executor {
   }
 
   setPeers(schedulers: readonly string[]): void {
+    if (schedulers.join() === this.#peers.join()) return;
     this.#peers = schedulers;
     for (const worker of this.#workers.values()) worker.sendPeers(schedulers);
   }

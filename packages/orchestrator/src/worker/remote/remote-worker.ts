@@ -13,7 +13,7 @@ import type { TaskValues } from "../../domain/task-values.ts";
 import { type TaskPlace, type TryRef, WORKER_PROTOCOL } from "../../domain/worker-frames.ts";
 import { BundleStore } from "./bundle-store.ts";
 import { KnownScheduler, type RemoteTry } from "./known-scheduler.ts";
-import { formatSchedulerAddress, parseSchedulerAddress, type SchedulerAddress } from "../../domain/scheduler-address.ts";
+import { formatSchedulerAddress, isLoopback, parseSchedulerAddress, type SchedulerAddress } from "../../domain/scheduler-address.ts";
 import { SchedulerLink } from "./scheduler-link.ts";
 import { SlotShares } from "./slot-shares.ts";
 
@@ -370,10 +370,12 @@ export class RemoteWorker implements Service, ExecutorListener {
 
   #learn(scheduler: KnownScheduler, peers: readonly string[]): void {
     scheduler.peers = peers;
-    const { isTls } = parseSchedulerAddress(scheduler.link.name)!;
+    const teller = parseSchedulerAddress(scheduler.link.name)!;
     for (const text of peers) {
       const address = parseSchedulerAddress(text);
-      if (address !== undefined) this.#add({ ...address, isTls }, false);
+      // The loopback address of another machine is not this one's.
+      if (address === undefined || (isLoopback(address) && !isLoopback(teller))) continue;
+      this.#add({ ...address, isTls: teller.isTls }, false);
     }
     this.#removeStrangers();
   }
