@@ -11,7 +11,7 @@ const STALL_MS = 300_000;
 /** They start many servers and commands: together they take as long as all the others. */
 const LONG = [
   "examples/{data-delivery,genai,inference,own-trigger}/*",
-  "packages/orchestrator/test/{chaos,cli-connections,many-processes,database-commands,dead-letters,faults-broker,faults-network,kill-patterns,remote-worker-{drain,kill,network},standalone-connections,standalone-pause}.test.ts",
+  "packages/orchestrator/test/{chaos,cli-connections,many-processes,database-commands,dead-letters,faults-broker,faults-network,kill-patterns,remote-worker-{cluster,drain,kill,network},standalone-connections,standalone-pause}.test.ts",
   "scripts/{concepts,connections,operations,pattern,remote-workers,trigger}-guide*",
   "scripts/{demo/demo,pack/project}.test.ts",
 ];

@@ -229,7 +229,7 @@ function readWorkers(
   const [min, max] = [read<number>(OPTIONS.minWorkers, flags.minWorkers), read<number>(OPTIONS.maxWorkers, flags.maxWorkers)];
   const local = read<number>(OPTIONS.localWorkers, flags.localWorkers);
   return {
-    ...(local === undefined ? checkWorkers(min, max) : checkLocalWorkers(local, min ?? max, workerPort)),
+    ...(local === undefined ? checkWorkers(min, max) : checkLocalWorkers(local, min ?? max)),
     workerPort,
     workerHost: read<string>(OPTIONS.workerHost, flags.workerHost) ?? null,
     workerToken: read<string>(OPTIONS.workerToken) ?? null,
@@ -246,13 +246,11 @@ function checkWorkers(min: number | undefined, max: number | undefined): WorkerC
   throw invalid(OPTIONS.minWorkers, `expected at most the greatest number of workers, ${maxWorkers}, got '${minWorkers}'`);
 }
 
-function checkLocalWorkers(local: number, other: number | undefined, workerPort: number | null): WorkerCounts {
+function checkLocalWorkers(local: number, other: number | undefined): WorkerCounts {
   if (other !== undefined) {
     const others = `${OPTIONS.minWorkers.flag} and ${OPTIONS.maxWorkers.flag}`;
     throw invalid(OPTIONS.localWorkers, `expected it without ${others}, which it stands for, got it with '${other}'`);
   }
-  if (local === 0 && workerPort === null)
-    throw invalid(OPTIONS.localWorkers, `expected ${OPTIONS.workerPort.flag} beside '0', got none: tasks would run nowhere`);
   return { minWorkers: local, maxWorkers: local };
 }
 

@@ -25,6 +25,10 @@ const LOOPBACK = "127.0.0.1";
  */
 export function readWorkerPort(config: Config, log: Log): WorkerPort | null {
   const { workerPort: port, workerHost, workerTls, home } = config;
+  if (port === null && config.maxWorkers === 0) {
+    const message = "--local-workers (MILLRACE_LOCAL_WORKERS): expected --worker-port beside '0', got none: tasks would run nowhere";
+    throw new MillraceError("CONFIG_INVALID", message);
+  }
   if (port === null) return null;
   const { token, place } = findOrMakeWorkerToken(home, config.workerToken);
   const tls = workerTls === null ? null : readTls(workerTls);
