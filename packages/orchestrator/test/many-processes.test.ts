@@ -16,7 +16,8 @@ const WITHIN = { withinMs: 60_000 };
 interface Cluster {
   readonly folder: string;
   readonly address: string;
-  start(name: string, ...args: readonly string[]): Member;
+  /** An object among the arguments is its environment. */
+  start(name: string, ...args: readonly (string | Readonly<Record<string, string>>)[]): Member;
   rows<Row extends object>(sql: string): Promise<readonly Row[]>;
   call(path: string, body?: object): Promise<Record<string, unknown>>;
 }
@@ -34,15 +35,20 @@ async function setUp(t: TestContext, files: Readonly<Record<string, (folder: str
     MILLRACE_DAGS_FOLDER: join(folder, "dags"),
     MILLRACE_ADMIN_PASSWORD: "secret",
     MILLRACE_PORT: String(port),
-    MILLRACE_MAX_WORKERS: "1",
   };
   const members: Member[] = [];
   t.after(async () => {
     await Promise.all(members.map((member) => member.kill()));
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
-  const start = (name: string, ...args: readonly string[]): Member => {
-    const member = new Member({ name, args, folder, environment });
+  const start: Cluster["start"] = (name, ...given) => {
+    const args = given.filter((one) => typeof one === "string");
+    const member = new Member({
+      name,
+      args,
+      folder,
+      environment: Object.assign({}, environment, ...given.filter((one) => typeof one === "object")),
+    });
     members.push(member);
     member.start();
     return member;
@@ -194,4 +200,25 @@ test("SIGTERM: a scheduler gives up its shards at once, ends what it runs, and l
   await stopped;
   assert.deepEqual(await rows("SELECT state, is_adopted FROM dag_run"), Array(4).fill({ state: 10, is_adopted: 0 }));
   assert.equal(linesOf(join(folder, "tries")).length, 4);
+});
+
+test("a worker that knows one scheduler works for all of them; it has no database", { skip }, async (t) => {
+  const cluster = await setUp(t, { "slow.ts": slow });
+  const { rows, folder, start } = cluster;
+  const ports = await findFreePorts(2);
+  writeFileSync(join(folder, "go"), "");
+  const environment = { MILLRACE_WORKER_TOKEN: "0123456789abcdef0123456789abcdef" };
+  for (const [index, port] of ports.entries()) {
+    start(`scheduler-${index + 1}`, environment, "scheduler", "--worker-port", String(port), "--local-workers", "0");
+  }
+  start("worker", { ...environment, MILLRACE_DB_URL: "" }, "worker", "--processes", "1", "--scheduler", `127.0.0.1:${ports[0]}`);
+  const connected = () => {
+    const log = readFileSync(join(folder, "worker.log"), "utf8");
+    assert.equal(log.split("connected to a scheduler").length, 3, log);
+  };
+  await eventually(connected, WITHIN);
+  // Runs are given to the scheduler that has least to do, so that both have some.
+  await startRuns(cluster, "slow", 6);
+  await eventually(async () => assert.equal((await rows("SELECT 1 FROM dag_run WHERE state = 10")).length, 6), WITHIN);
+  assert.equal((await rows("SELECT DISTINCT owner_id FROM dag_run")).length, 2);
 });
