@@ -3,6 +3,7 @@ import { strict as assert } from "node:assert";
 import { test, type TestContext } from "node:test";
 import type { FoldWrites, InboxRow, RunWrites } from "../src/domain/committer.ts";
 import { DECISION_CODES } from "../src/domain/decision.ts";
+import type { ReplayItem } from "../src/domain/event-replay.ts";
 import { hashIdentity } from "../src/domain/ingest.ts";
 import type { IngestEntry } from "../src/domain/ingest-unit.ts";
 import type { BatchWriter, Work } from "../src/metadata-db/committer.ts";
@@ -300,4 +301,32 @@ export function testBatchWriter({ name, skip, open }: WriterSuite): void {
     assert.deepEqual(results, [{ isGone: false, runs: 1 }, { isGone: true, runs: 0 }, { isGone: false, runs: 0 }, 1]);
     assert.deepEqual(await all("SELECT id FROM dead_letter"), [{ id: b }]);
   });
+
+  test(
+    `${name}: a replay adds an event to an inbox once, decides it beside its first decision, and a run takes it once`,
+    { skip },
+    async (t) => {
+      const { all, writer } = await open(t);
+      const [first] = (await writer.write([ingest(held(7))], 1)).inbox;
+      const { eventId, assetId, triggerId, bytes, slots, dag, shard, versionId } = first!;
+      const item = { eventId, assetId, triggerId, bytes, slots, dag, shard, versionId, code: DECISION_CODES.inbox };
+      const replay = (replayId: number, ...items: readonly ReplayItem[]): Work => ({ kind: "replayEvents", replay: { replayId, items } });
+      const gone = { ...item, eventId: 1 };
+      const { results, inbox } = await writer.write([replay(4e14, item, gone, item), replay(4e14, item)], 2);
+      assert.deepEqual(results, [{ isAdded: [true, false, false] }, { isAdded: [false] }]);
+      assert.deepEqual(
+        inbox.map((row) => [row.eventId, row.replayId]),
+        [[eventId, 4e14]],
+      );
+      assert.deepEqual((await writer.write([replay(4e14, item)], 3)).results, [{ isAdded: [false] }], "waiting");
+      const { runs } = await writer.write([foldOf([first!, inbox[0]!])], 4);
+      assert.deepEqual((await writer.write([replay(4e14, item)], 5)).results, [{ isAdded: [false] }], "decided");
+      assert.deepEqual(await all("SELECT replay_id, code, run_id, at FROM event_decision ORDER BY replay_id"), [
+        { replay_id: 0, code: 1, run_id: runs[0]!.id, at: 4 },
+        { replay_id: 4e14, code: 1, run_id: runs[0]!.id, at: 4 },
+      ]);
+      assert.deepEqual(await all("SELECT event_id FROM dag_run"), [{ event_id: eventId }]);
+      assert.deepEqual(await all("SELECT id FROM pattern_event"), []);
+    },
+  );
 }

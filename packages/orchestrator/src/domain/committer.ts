@@ -1,5 +1,6 @@
 import type { DeadLetterReceipt, DeadLetterReplay } from "./dead-letter.ts";
 import type { DecisionCode } from "./decision.ts";
+import type { EventReplay, EventReplayReceipt } from "./event-replay.ts";
 import type { IngestReceipt, IngestUnit, NewAssetEvent } from "./ingest-unit.ts";
 import type { OutboxMessage, OutboxOutcome } from "./outbox.ts";
 import type { FoldedRun, PendingEvent } from "./pattern-fold.ts";
@@ -173,6 +174,8 @@ export interface Committer {
   recordOutbox(outcomes: readonly OutboxOutcome[]): Promise<void>;
   /** The letter goes in the commit that stores its events, or stays with its new reason. Rejects where nothing was stored. */
   replayDeadLetter(replay: DeadLetterReplay): Promise<DeadLetterReceipt>;
+  /** Each event into the inbox of its DAG once more, with its decision. Rejects where nothing was stored. */
+  replayEvents(replay: EventReplay): Promise<EventReplayReceipt>;
   /** How many there were. Rejects where none was deleted. */
   discardDeadLetters(ids: readonly number[]): Promise<number>;
   /** Rejects where nothing was deleted. */

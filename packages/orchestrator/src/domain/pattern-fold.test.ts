@@ -22,6 +22,7 @@ const pending = (rowId: number, slots: readonly number[]): PendingEvent => ({
   triggerId: null,
   bytes: 1,
   slots,
+  replayId: 0,
   taken: [],
 });
 

@@ -6,6 +6,8 @@ export interface PendingEvent {
   /** Of its inbox row; rows are folded in this order. */
   readonly rowId: number;
   readonly eventId: number;
+  /** Of the replay that put it there; 0 for the event's own arrival. */
+  readonly replayId: number;
   readonly assetId: number;
   readonly triggerId: number | null;
   /** Of its payload. */

@@ -11,6 +11,7 @@ import type {
   StoredEvent,
 } from "../domain/committer.ts";
 import type { DeadLetterReceipt, DeadLetterReplay } from "../domain/dead-letter.ts";
+import type { EventReplay, EventReplayReceipt } from "../domain/event-replay.ts";
 import type { IngestReceipt, IngestUnit, NewAssetEvent } from "../domain/ingest-unit.ts";
 import type { Log } from "../domain/log.ts";
 import type { OutboxMessage, OutboxOutcome } from "../domain/outbox.ts";
@@ -25,6 +26,7 @@ export type Work =
   | { readonly kind: "fold"; readonly writes: FoldWrites }
   | { readonly kind: "outbox"; readonly outcomes: readonly OutboxOutcome[] }
   | { readonly kind: "replay"; readonly replay: DeadLetterReplay }
+  | { readonly kind: "replayEvents"; readonly replay: EventReplay }
   | { readonly kind: "discard"; readonly ids: readonly number[] }
   | { readonly kind: "purge"; readonly step: PurgeStep }
   | { readonly kind: "positions"; readonly source: string; readonly starts: ReadonlyMap<string, bigint> };
@@ -121,6 +123,9 @@ export class GroupCommitter implements Committer {
   }
   replayDeadLetter(replay: DeadLetterReplay): Promise<DeadLetterReceipt> {
     return this.#submit({ kind: "replay", replay });
+  }
+  replayEvents(replay: EventReplay): Promise<EventReplayReceipt> {
+    return this.#submit({ kind: "replayEvents", replay });
   }
   discardDeadLetters(ids: readonly number[]): Promise<number> {
     return this.#submit({ kind: "discard", ids });
@@ -223,7 +228,7 @@ export class GroupCommitter implements Committer {
   }
 }
 
-const REFUSABLE: ReadonlySet<Work["kind"]> = new Set(["ingest", "create", "event", "replay", "discard", "purge"]);
+const REFUSABLE: ReadonlySet<Work["kind"]> = new Set(["ingest", "create", "event", "replay", "replayEvents", "discard", "purge"]);
 
 /** Whoever gave it gives it again, or has somebody to tell. */
 function isRefusable({ work }: Waiting): boolean {

@@ -179,6 +179,7 @@ export class DagTest {
       fold: async (writes) => committer.fold(writes),
       recordOutbox: async (outcomes) => committer.recordOutbox(outcomes),
       replayDeadLetter: async (replay) => committer.replayDeadLetter(replay),
+      replayEvents: async (replay) => committer.replayEvents(replay),
       discardDeadLetters: async (ids) => committer.discardDeadLetters(ids),
       purge: async (step) => committer.purge(step),
       startPositions: async (source, starts) => committer.startPositions(source, starts),

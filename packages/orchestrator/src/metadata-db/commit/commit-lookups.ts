@@ -1,3 +1,5 @@
+import type { ReplayItem } from "../../domain/event-replay.ts";
+
 /** What the plan of a commit must know of the database, as it is within its transaction. */
 export interface CommitLookups {
   sourceId(source: string): number;
@@ -8,6 +10,8 @@ export interface CommitLookups {
   hasRun(dag: number, customRunId: string): boolean;
   /** False where it is gone. */
   hasDeadLetter(id: number): boolean;
+  /** Stores the decision that a replay begins with; false where this replay has begun it before, or the event is gone. */
+  beginReplay(replayId: number, item: Pick<ReplayItem, "eventId" | "dag" | "code">, now: number): boolean;
   /** This process still holds the lease of a shard, as it did when the work was given. */
   holdsShard(shard: number, epoch: number): boolean;
   /** The same of the lease of a trigger that only one process may have open. */

@@ -1,3 +1,4 @@
+import type { EventReplay } from "../../domain/event-replay.ts";
 import type { IngestEntry, NewAssetEvent } from "../../domain/ingest-unit.ts";
 import type { Work } from "../committer.ts";
 import { isRemembered } from "./plan-ingest.ts";
@@ -12,6 +13,7 @@ export interface CommitNeeds {
   readonly seen: readonly Uint8Array[];
   readonly customRuns: readonly { readonly dag: number; readonly customRunId: string }[];
   readonly deadLetters: readonly number[];
+  readonly replays: readonly EventReplay[];
   readonly shards: ReadonlySet<number>;
   /** Those that only one process may have open. */
   readonly triggers: ReadonlySet<number>;
@@ -34,6 +36,7 @@ export function needsOf(batch: readonly Work[]): CommitNeeds {
       work.kind === "create" && work.run.customRunId !== null ? [{ dag: work.run.dag, customRunId: work.run.customRunId }] : [],
     ),
     deadLetters: batch.flatMap((work) => (work.kind === "replay" ? work.replay.id : work.kind === "discard" ? work.ids : [])),
+    replays: batch.flatMap((work) => (work.kind === "replayEvents" ? work.replay : [])),
     shards: new Set(batch.flatMap((work) => (work.kind === "fold" ? work.writes.shard : []))),
     triggers: new Set(batch.flatMap((work) => (work.kind === "ingest" && work.unit.triggerEpoch !== null ? work.unit.triggerId : []))),
     isRepeatable: ids === 0 && batch.every((work) => work.kind === "outbox" || (work.kind === "write" && work.writes.logs.length === 0)),
@@ -68,6 +71,8 @@ function idsOf(work: Work): number {
       return idsOfEvent(work.event);
     case "fold":
       return work.writes.runs.length + work.writes.scheduled.length;
+    case "replayEvents":
+      return work.replay.items.length;
     case "outbox":
     case "discard":
     case "purge":

@@ -68,7 +68,14 @@ export const COMMIT_STATEMENTS = {
     created_at: "bigint",
   }),
   dagRunEvents: insert("dag_run_event", { run_id: "bigint", event_id: "bigint", leg: "integer" }),
-  inboxRows: insert("pattern_event", { id: "bigint", shard: "integer", dag: "bigint", event_id: "bigint", created_at: "bigint" }),
+  inboxRows: insert("pattern_event", {
+    id: "bigint",
+    shard: "integer",
+    dag: "bigint",
+    event_id: "bigint",
+    replay_id: "bigint",
+    created_at: "bigint",
+  }),
   deadLetters: insert("dead_letter", {
     id: "bigint",
     asset_id: "bigint",

@@ -6,6 +6,7 @@ import type { IngestCounts } from "./ingest-counts.ts";
 import type { PlanContext } from "./plan-context.ts";
 import { planDiscard, planReplay } from "./plan-dead-letter.ts";
 import { NO_CAUSE, planCreation, planEvent } from "./plan-event.ts";
+import { planEventReplay } from "./plan-event-replay.ts";
 import { planFold } from "./plan-fold.ts";
 import { planIngest } from "./plan-ingest.ts";
 import { planOutboxOutcomes, planRunWrites } from "./plan-run.ts";
@@ -41,6 +42,8 @@ function planOne(work: Work, counts: IngestCounts, context: PlanContext, writeOw
       return planOutboxOutcomes(work.outcomes, context);
     case "replay":
       return planReplay(work.replay, context);
+    case "replayEvents":
+      return planEventReplay(work.replay, context);
     case "discard":
       return planDiscard(work.ids, context);
     case "positions":

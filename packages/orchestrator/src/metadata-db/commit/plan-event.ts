@@ -67,9 +67,9 @@ function newDirectRun({ dag, versionId }: PendingDecision, event: RunEvent, cont
 function addInboxRow(event: StoredEvent, { dag, versionId, inbox }: PendingDecision, context: PlanContext): void {
   if (inbox === null) return;
   const rowId = context.takeId();
-  context.rows.add("inboxRows", [rowId, inbox.shard, dag, event.id, event.createdAt]);
+  context.rows.add("inboxRows", [rowId, inbox.shard, dag, event.id, 0, event.createdAt]);
   const { id: eventId, triggerId, data } = event;
-  const fields = { rowId, eventId, assetId: data.assetId, triggerId, bytes: data.payload.byteLength };
+  const fields = { rowId, eventId, replayId: 0, assetId: data.assetId, triggerId, bytes: data.payload.byteLength };
   context.output.inbox.push({ ...fields, slots: inbox.slots, taken: [], dag, shard: inbox.shard, versionId });
 }
 

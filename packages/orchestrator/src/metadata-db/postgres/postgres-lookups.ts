@@ -1,5 +1,7 @@
 import type { Client } from "pg";
+import type { EventReplay, ReplayItem } from "../../domain/event-replay.ts";
 import type { CommitLookups } from "../commit/commit-lookups.ts";
+import type { ColumnType } from "../commit/commit-tables.ts";
 import type { CommitNeeds } from "../commit/commit-needs.ts";
 import type { CommitRows } from "../commit/commit-rows.ts";
 import type { SourceIds } from "./source-ids.ts";
@@ -19,6 +21,7 @@ export class PostgresLookups implements CommitLookups {
   readonly #unseen = new Set<string>();
   readonly #runs = new Set<string>();
   readonly #deadLetters = new Set<number>();
+  readonly #begun = new Set<string>();
   readonly #shards = new Map<number, number>();
   readonly #triggers = new Map<number, number>();
 
@@ -35,6 +38,7 @@ export class PostgresLookups implements CommitLookups {
       lookups.#see(client, needs.seen, now),
       lookups.#findRuns(client, needs.customRuns),
       lookups.#lockDeadLetters(client, needs.deadLetters),
+      ...needs.replays.map(async (replay) => lookups.#beginReplay(client, replay, now)),
       lookups.#lockLeases(client, "shard", needs.shards, processId),
       lookups.#lockLeases(client, "trigger", needs.triggers, processId),
     ]);
@@ -66,6 +70,10 @@ export class PostgresLookups implements CommitLookups {
 
   hasDeadLetter(id: number): boolean {
     return this.#deadLetters.delete(id);
+  }
+
+  beginReplay(replayId: number, { eventId, dag }: Pick<ReplayItem, "eventId" | "dag">): boolean {
+    return this.#begun.delete(`${replayId} ${eventId} ${dag}`);
   }
 
   holdsShard(shard: number, epoch: number): boolean {
@@ -138,6 +146,19 @@ export class PostgresLookups implements CommitLookups {
     for (const { id } of rows) this.#deadLetters.add(id);
   }
 
+  async #beginReplay(client: Client, { replayId, items }: EventReplay, now: number): Promise<void> {
+    const column = (type: ColumnType, of: (item: ReplayItem) => number): string => arrayLiteral(type, items.map(of));
+    const values = [
+      column("bigint", ({ eventId }) => eventId),
+      column("bigint", ({ dag }) => dag),
+      column("integer", ({ code }) => code),
+      replayId,
+      now,
+    ];
+    const { rows } = await client.query<{ event_id: number; dag: number }>({ name: "begin_replay", text: BEGIN_REPLAY, values });
+    for (const { event_id: eventId, dag } of rows) this.#begun.add(`${replayId} ${eventId} ${dag}`);
+  }
+
   async #lockLeases(client: Client, kind: "shard" | "trigger", ids: ReadonlySet<number>, processId: number): Promise<void> {
     if (ids.size === 0) return;
     const held = kind === "shard" ? this.#shards : this.#triggers;
@@ -158,6 +179,10 @@ const SEE = `INSERT INTO message_seen (hash, at) SELECT h, $2::bigint FROM unnes
 const FIND_RUNS = `SELECT r.dag, r.custom_run_id AS id FROM dag_run r
   JOIN unnest($1::bigint[], $2::text[]) AS u (dag, id) ON r.dag = u.dag AND r.custom_run_id = u.id`;
 const LOCK_DEAD_LETTERS = "SELECT id FROM dead_letter WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE";
+const BEGIN_REPLAY = `INSERT INTO event_decision (event_id, dag, replay_id, code, at)
+  SELECT u.event_id, u.dag, $4::bigint, u.code, $5::bigint
+  FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) AS u (event_id, dag, code) JOIN asset_event e ON e.id = u.event_id
+  ORDER BY u.event_id, u.dag ON CONFLICT DO NOTHING RETURNING event_id, dag`;
 const LOCK_SHARDS = "SELECT id, epoch FROM shard WHERE id = ANY ($1::bigint[]) AND owner_id = $2::bigint ORDER BY id FOR SHARE";
 
 const LOCK_TRIGGERS = `SELECT trigger_id AS id, epoch FROM trigger_lease

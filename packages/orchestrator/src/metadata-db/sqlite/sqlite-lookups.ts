@@ -1,6 +1,10 @@
 import type { Database, Statement } from "better-sqlite3";
+import type { ReplayItem } from "../../domain/event-replay.ts";
 import type { CommitLookups } from "../commit/commit-lookups.ts";
 import type { CommitRows } from "../commit/commit-rows.ts";
+
+const BEGIN_REPLAY = `INSERT INTO event_decision (event_id, dag, replay_id, code, at) SELECT id, ?, ?, ?, ? FROM asset_event WHERE id = ?
+  ON CONFLICT DO NOTHING`;
 
 interface Position {
   readonly sourceId: number;
@@ -21,6 +25,7 @@ export class SqliteLookups implements CommitLookups {
   readonly #see: Statement;
   readonly #findRun: Statement;
   readonly #findDeadLetter: Statement;
+  readonly #beginReplay: Statement;
 
   constructor(db: Database) {
     this.#insertSource = db.prepare("INSERT INTO source (name) VALUES (?)");
@@ -29,6 +34,7 @@ export class SqliteLookups implements CommitLookups {
     this.#see = db.prepare("INSERT INTO message_seen VALUES (?, ?) ON CONFLICT DO NOTHING");
     this.#findRun = db.prepare("SELECT 1 FROM dag_run WHERE dag = ? AND custom_run_id = ?");
     this.#findDeadLetter = db.prepare("SELECT 1 FROM dead_letter WHERE id = ?");
+    this.#beginReplay = db.prepare(BEGIN_REPLAY);
   }
 
   sourceId(source: string): number {
@@ -63,6 +69,10 @@ export class SqliteLookups implements CommitLookups {
     if (this.#deadLetters.has(id) || this.#findDeadLetter.get(id) === undefined) return false;
     this.#deadLetters.add(id);
     return true;
+  }
+
+  beginReplay(replayId: number, { eventId, dag, code }: Pick<ReplayItem, "eventId" | "dag" | "code">, now: number): boolean {
+    return this.#beginReplay.run(dag, replayId, code, now, eventId).changes === 1;
   }
 
   /** One process has the file, and so every shard. */

@@ -9,7 +9,7 @@ const DROP_KEY = "drop";
 /** A page of messages of a megabyte each would fill the memory. */
 const PAGE_BYTES = 16 * 1024 * 1024;
 
-type InboxEventRow = StoredEventRow & { readonly row_id: number; readonly taken: string | null };
+type InboxEventRow = StoredEventRow & { readonly row_id: number; readonly replay_id: number; readonly taken: string | null };
 
 export class SqlInboxStore implements InboxStore {
   readonly #runner: SqlRunner;
@@ -91,7 +91,7 @@ function* readPage(dag: number, afterRow: number, limit: number): Script<readonl
   const last = fitting.at(-1);
   if (last === undefined) return [];
   return yield* all<InboxEventRow>(
-    `SELECT p.id AS row_id, p.taken, ${EVENT_COLUMNS} FROM pattern_event p JOIN asset_event e ON e.id = p.event_id
+    `SELECT p.id AS row_id, p.replay_id, p.taken, ${EVENT_COLUMNS} FROM pattern_event p JOIN asset_event e ON e.id = p.event_id
      JOIN asset a ON a.id = e.asset_id
      WHERE p.shard = (SELECT shard FROM dag WHERE id = ?) AND p.dag = ? AND p.id > ? AND p.id <= ? ORDER BY p.id`,
     dag,
@@ -105,5 +105,6 @@ function toInboxRow(row: InboxEventRow): StoredInboxRow {
   const event = toStoredEvent(row);
   const { id: eventId, triggerId, data } = event;
   const taken = row.taken === null ? [] : (JSON.parse(row.taken) as string[]);
-  return { pending: { rowId: row.row_id, eventId, assetId: data.assetId, triggerId, bytes: data.payload.byteLength, taken }, event };
+  const ids = { rowId: row.row_id, eventId, replayId: row.replay_id, assetId: data.assetId, triggerId };
+  return { pending: { ...ids, bytes: data.payload.byteLength, taken }, event };
 }
