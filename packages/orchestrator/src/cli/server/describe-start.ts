@@ -11,7 +11,8 @@ const MAX_WATCHERS = 10;
 /** What a person wants to know of a server that has just started, and what to type next. */
 export async function describeStart({ address, roles, engine, reads, workerPort }: Server, { home, dagsFolders }: Config): Promise<string> {
   const { files, errors } = engine.lastPass;
-  const dags = `${engine.definitions.current.dags.size} from ${formatCount(files.length, "file")}`;
+  const { size } = engine.definitions.current.dags;
+  const dags = engine.isLoader ? `${size} from ${formatCount(files.length, "file")}` : `${size}, loaded by another process`;
   const failures = errors.length === 0 ? "" : `, ${formatCount(errors.length, "import error")}: \`millrace dags errors\` shows what to do`;
   const watchers = (await reads.watchers.list()).filter(({ isStale }) => !isStale);
   // Commands look for the server in the default home.
@@ -22,7 +23,11 @@ export async function describeStart({ address, roles, engine, reads, workerPort 
     ["DAGs", dags + failures],
     ...describeWatchers(watchers, engine),
     ...describeWorkerPort(engine, workerPort),
-    ["Next", files.length + errors.length === 0 ? `write a DAG file into ${dagsFolders.join(" or ")}` : `${prefix}npx millrace dags list`],
+    ...(engine.isLoader && files.length + errors.length === 0
+      ? [["Next", `write a DAG file into ${dagsFolders.join(" or ")}`] as const]
+      : address === null
+        ? []
+        : [["Next", `${prefix}npx millrace dags list`] as const]),
   ]);
 }
 
