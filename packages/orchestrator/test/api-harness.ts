@@ -29,6 +29,7 @@ import { SqliteRunner } from "../src/metadata-db/sqlite/sqlite-runner.ts";
 import { publishMessages } from "../src/relay/publish-messages.ts";
 import { Retention } from "../src/retention/retention.ts";
 import { createAssetEvent } from "../src/scheduler/create-asset-event.ts";
+import { replayEvents } from "../src/scheduler/replay-events.ts";
 import { createDagRun } from "../src/scheduler/create-dag-run.ts";
 import { replayDeadLetters } from "../src/triggerer/replay-dead-letters.ts";
 import { createLog } from "../src/telemetry/log.ts";
@@ -188,12 +189,13 @@ function makeRetention(home: string, committer: GroupCommitter, reads: Retention
 async function makeEngine(
   db: Database,
   committer: GroupCommitter,
-): Promise<Pick<EngineControl, "createDagRun" | "createAssetEvent" | "replayDeadLetters" | "discardDeadLetters">> {
+): Promise<Pick<EngineControl, "createDagRun" | "createAssetEvent" | "replayEvents" | "replayDeadLetters" | "discardDeadLetters">> {
   const store = await DefinitionStore.open(new SqliteRunner(db), () => "");
   const definitions = buildDefinitions(await store.read());
   return {
     createDagRun: (request) => createDagRun(request, definitions, committer),
     createAssetEvent: (request) => createAssetEvent(request, definitions, committer),
+    replayEvents: (candidates, request) => replayEvents(candidates, request, { definitions, committer, pendingOf: async () => 0 }),
     replayDeadLetters: (letters, { isDryRun }) => replayDeadLetters(letters, { definitions, committer, waitForRoom: () => null, isDryRun }),
     discardDeadLetters: (ids) => committer.discardDeadLetters(ids),
   };

@@ -3,7 +3,7 @@ import type { PageRequest, Reads } from "../src/domain/reads.ts";
 import { SEED, SEEDED_AT } from "./seeded-database.ts";
 
 /** What people ask of a long history, and none of which may cost as much as that is long; `HISTORY_EVENTS` are a second apart. */
-export async function askForPages({ dagRuns, assetEvents, taskInstances, taskLogs, assets, deadLetters }: Reads): Promise<void> {
+export async function askForPages({ dagRuns, assetEvents, taskInstances, taskLogs, assets, deadLetters, replay }: Reads): Promise<void> {
   for (const order of ["ascending", "descending"] as const) {
     const page: PageRequest = { limit: 50, offset: 0, order };
     const created = { from: SEEDED_AT + 10_000_000, before: SEEDED_AT + 11_000_000 };
@@ -25,5 +25,7 @@ export async function askForPages({ dagRuns, assetEvents, taskInstances, taskLog
     await taskLogs.chunks({ runId: SEED.hotRun, taskIndex: 0, mapIndex: -1, tryNumber: 1, afterSeq: -1, limit: 10 });
     await assets.list({ excludeStale: true }, page);
     await deadLetters.list({ created }, page);
+    await replay.count({ assetId: 1, created });
+    assert.equal((await replay.walk({ assetId: 1 }, 100 * 4096, 500)).length, 500);
   }
 }

@@ -20,6 +20,7 @@ import { dagVersionRoutes } from "./routes/dag-version-routes.ts";
 import { databaseRoutes } from "./routes/database-routes.ts";
 import { deadLetterChangeRoutes } from "./routes/dead-letter-change-routes.ts";
 import { deadLetterRoutes } from "./routes/dead-letter-routes.ts";
+import { eventReplayRoutes } from "./routes/event-replay-routes.ts";
 import { eventLogRoutes } from "./routes/event-log-routes.ts";
 import { importErrorRoutes } from "./routes/import-error-routes.ts";
 import { loginRoutes } from "./routes/login-routes.ts";
@@ -114,6 +115,7 @@ function addRoutes(app: ApiServer, context: ApiContext): void {
   xcomRoutes(app, context);
   assetRoutes(app, context);
   assetEventRoutes(app, context);
+  eventReplayRoutes(app, context);
   queuedEventRoutes(app, context);
   importErrorRoutes(app, context);
   eventLogRoutes(app, context);

@@ -37,7 +37,8 @@ function registerMixedArithmetic(environment: Environment): Environment {
   return environment;
 }
 
-function newEnvironment(): Environment {
+/** What all expressions may use; the caller says what they see beside it. */
+export function newEnvironment(): Environment {
   return registerMixedArithmetic(new Environment(OPTIONS))
     .registerVariable("headers", "map<string, string>")
     .registerVariable("key", "dyn")
@@ -84,13 +85,13 @@ export function compilePredicate(text: string): CelPredicate {
   };
 }
 
-type Expression = ((scope: CelScope) => unknown) & { readonly ast: ASTNode };
+type Expression = ((scope: object) => unknown) & { readonly ast: ASTNode };
 
 /** For the files of the domain that say what an expression's value is for. @throws {MillraceError} CEL_INVALID */
-export function compileExpression(text: string): Expression {
+export function compileExpression(text: string, environment: Environment = runEnvironment): Expression {
   try {
-    const { ast } = runEnvironment.parse(text);
-    return replaceMatches(ast) ? runEnvironment.parse(serialize(ast)) : runEnvironment.parse(text);
+    const { ast } = environment.parse(text);
+    return replaceMatches(ast) ? environment.parse(serialize(ast)) : environment.parse(text);
   } catch (error) {
     throw new MillraceError("CEL_INVALID", `expected a CEL expression, got '${text}': ${(error as Error).message}`, { cause: error });
   }

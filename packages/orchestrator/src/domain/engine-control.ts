@@ -1,4 +1,5 @@
 import type { ReplayedDeadLetter } from "./dead-letter.ts";
+import type { EventReplayPage, EventReplayRequest, ReplayCandidate } from "./event-replay.ts";
 import type { DeadLetterRead } from "./reads.ts";
 
 /** What the API asks of the engine: the acts that need its memory. Everything else the API reads from the metadata DB. */
@@ -80,6 +81,11 @@ export interface EngineControl {
   dropPendingEvents(dagId: string): Promise<number>;
   /** Each by its asset's definition as it is now, once there is room for what it starts. @throws {MillraceError} SERVER_STOPPING */
   replayDeadLetters(letters: readonly DeadLetterRead[], options: ReplayOptions): Promise<readonly ReplayedDeadLetter[]>;
+  /**
+   * Has the DAGs decide them once more, by their schedules as they are now. Where an inbox is too full nothing is done, and the
+   * answer says so. @throws {MillraceError} DAG_NOT_FOUND, CEL_INVALID, SERVER_STOPPING
+   */
+  replayEvents(candidates: readonly ReplayCandidate[], request: EventReplayRequest): Promise<EventReplayPage>;
   /** How many there still were. @throws {MillraceError} SERVER_STOPPING */
   discardDeadLetters(ids: readonly number[]): Promise<number>;
   health(): EngineHealth;

@@ -28,6 +28,8 @@ export interface ReplayFilter {
 export interface ReplayReads {
   /** In order of id, after that one: at most `limit`, and fewer of large payloads; none where there are no more. */
   walk(filter: ReplayFilter, afterId: number, limit: number): Promise<readonly ReplayCandidate[]>;
+  /** Those of the ids that there are. */
+  existing(ids: readonly number[]): Promise<ReadonlySet<number>>;
   /** What a walk goes through. */
   count(filter: ReplayFilter): Promise<number>;
 }

@@ -1,6 +1,7 @@
 import type { AuditReads } from "./audit-reads.ts";
 import type { DagSnapshot, JsonSchema, TaskSnapshot } from "./dag-snapshot.ts";
 import type { DecisionName } from "./decision.ts";
+import type { ReplayReads } from "./event-replay.ts";
 import type { RetentionReads } from "./retention.ts";
 import type { QueuedEventReads } from "./queued-event-reads.ts";
 import type { WatcherRead, WatcherReads } from "./watcher-reads.ts";
@@ -21,6 +22,7 @@ export interface Reads {
   readonly queuedEvents: QueuedEventReads;
   readonly xcoms: XcomReads;
   readonly audit: AuditReads;
+  readonly replay: ReplayReads;
   readonly retention: RetentionReads;
 }
 
@@ -298,6 +300,8 @@ export interface AssetEventRead {
 /** What an event did for one DAG, and why. */
 export interface DecisionRead {
   readonly dagId: string;
+  /** Of the replay that it was decided in once more; null for the first time. */
+  readonly replayId: number | null;
   readonly decision: DecisionName;
   /** The version of the DAG that decided; null where it is not kept. */
   readonly version: DagVersionRead | null;

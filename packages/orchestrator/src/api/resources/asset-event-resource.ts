@@ -101,6 +101,8 @@ function toRunReference(run: DagRunRead): Static<typeof RunReference> {
 
 export const DecisionSchema = Type.Object({
   dag_id: Type.String(),
+  /** Of the replay that it was decided in once more; null for the first time. */
+  replay_id: NullableInteger,
   decision: Type.String(),
   reason: NullableText,
   dag_version_number: NullableInteger,
@@ -120,6 +122,7 @@ export function toDecision(decision: DecisionRead, asset: string | null): Static
   const schedule = decision.version?.snapshot.schedule;
   return {
     dag_id: decision.dagId,
+    replay_id: decision.replayId,
     decision: decision.decision,
     reason: decision.reason,
     dag_version_number: decision.version?.number ?? null,

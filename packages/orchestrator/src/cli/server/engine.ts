@@ -17,6 +17,7 @@ import { SourceStore } from "../../metadata-db/stores/source-store.ts";
 import { Relay } from "../../relay/relay.ts";
 import { createAssetEvent } from "../../scheduler/create-asset-event.ts";
 import { createDagRun } from "../../scheduler/create-dag-run.ts";
+import { replayEvents } from "../../scheduler/replay-events.ts";
 import type { Scheduler } from "../../scheduler/scheduler.ts";
 import type { HostLimits } from "../../trigger-host/host-process.ts";
 import { withOwnTriggers } from "../../trigger-host/own-triggers.ts";
@@ -193,6 +194,14 @@ export class Engine implements EngineControl {
     await this.#lookForDefinitions();
     const waitForRoom = (triggerId: number): Promise<void> | null => this.#waitForRoom(triggerId);
     return replayDeadLetters(letters, { definitions: this.definitions.current, committer: this.committer, waitForRoom, isDryRun });
+  }
+
+  async replayEvents(...[candidates, request]: Parameters<EngineControl["replayEvents"]>): ReturnType<EngineControl["replayEvents"]> {
+    this.#refuseWhileStopping("replays no more events");
+    if (request.dagId === null) await this.#lookForDefinitions();
+    else await this.#findDag(request.dagId);
+    const pendingOf = async (dag: number): Promise<number> => this.scheduler.inbox.pendingOf(dag);
+    return replayEvents(candidates, request, { definitions: this.definitions.current, committer: this.committer, pendingOf });
   }
 
   async discardDeadLetters(ids: readonly number[]): Promise<number> {

@@ -63,15 +63,27 @@ export class AssetEventQueries implements AssetEventReads {
       .selectAll("event_decision")
       .select("dag.dag_id")
       .where("event_id", "=", event.id)
+      .orderBy("at")
       .execute();
     const runs = await this.#runs.findMany([...stored, ...later].flatMap(({ run_id: runId }) => (runId === null ? [] : [runId])));
     const versions = await this.#versions.findMany(stored.map(({ versionId }) => versionId));
     const atIngest = stored.flatMap(({ versionId, code, run_id: runId, reason }): DecisionRead[] => {
       const version = versions.get(versionId) ?? null;
       const run = runId === null ? null : (runs.get(runId) ?? null);
-      return [{ dagId: version?.dagId ?? "", decision: decisionName(code), version, reason, run, until: null, at: event.createdAt }];
+      return [
+        {
+          dagId: version?.dagId ?? "",
+          replayId: null,
+          decision: decisionName(code),
+          version,
+          reason,
+          run,
+          until: null,
+          at: event.createdAt,
+        },
+      ];
     });
-    const decidedLater = new Set(later.map((row) => row.dag_id));
+    const decidedLater = new Set(later.filter((row) => row.replay_id === 0).map((row) => row.dag_id));
     return [...atIngest.filter(({ dagId }) => !decidedLater.has(dagId)), ...later.map((row) => toLaterDecision(row, runs))];
   }
 
@@ -151,7 +163,7 @@ export class AssetEventQueries implements AssetEventReads {
       .execute();
     const atIngest = rows.flatMap((row) => readDecisions(row.id, row.decisions).map(({ run_id }) => ({ event_id: row.id, run_id })));
     const grouped = Map.groupBy([...atIngest, ...later], (row) => row.event_id);
-    return new Map([...grouped].map(([id, found]) => [id, found.flatMap((row) => row.run_id ?? [])]));
+    return new Map([...grouped].map(([id, found]) => [id, [...new Set(found.flatMap((row) => row.run_id ?? []))]]));
   }
 }
 
@@ -187,5 +199,6 @@ function readDecisions(eventId: number, bytes: Uint8Array) {
 function toLaterDecision(row: EventDecisionTable & { dag_id: string }, runs: ReadonlyMap<number, DagRunRead>): DecisionRead {
   const run = row.run_id === null ? null : (runs.get(row.run_id) ?? null);
   const { reason, until, at } = row;
-  return { dagId: row.dag_id, decision: decisionName(row.code), version: run?.version ?? null, reason, run, until, at };
+  const replayId = row.replay_id === 0 ? null : row.replay_id;
+  return { dagId: row.dag_id, replayId, decision: decisionName(row.code), version: run?.version ?? null, reason, run, until, at };
 }

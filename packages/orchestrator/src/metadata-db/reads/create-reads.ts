@@ -10,6 +10,7 @@ import { DagVersionQueries } from "./dag-version-queries.ts";
 import { DeadLetterQueries } from "./dead-letter-queries.ts";
 import { ImportErrorQueries } from "./import-error-queries.ts";
 import { QueuedEventQueries } from "./queued-event-queries.ts";
+import { ReplayQueries } from "./replay-queries.ts";
 import { RetentionQueries } from "./retention-queries.ts";
 import { TaskInstanceQueries } from "./task-instance-queries.ts";
 import { TaskLogQueries } from "./task-log-queries.ts";
@@ -33,6 +34,7 @@ export function createReads(db: Kysely<Database>): Reads {
     deadLetters: new DeadLetterQueries(db),
     watchers,
     audit: new AuditQueries(db),
+    replay: new ReplayQueries(db, versions),
     retention: new RetentionQueries(db),
     xcoms: new XcomQueries(db),
     queuedEvents: new QueuedEventQueries(db),
