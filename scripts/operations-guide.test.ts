@@ -31,13 +31,18 @@ test("the operations guide's commands work, in their order", async (t) => {
     const script = text.replaceAll("npx millrace", "millrace");
     return (await promisify(execFile)("sh", ["-ec", script], { cwd: project.folder, env })).stdout;
   };
-  const [list, replay, purge, backup, restore, ...more] = markdownBlocks(GUIDE).filter(({ language }) => language === "sh");
+  const [list, letters, replay, purge, backup, restore, ...more] = markdownBlocks(GUIDE).filter(({ language }) => language === "sh");
   assert.deepEqual(more, []);
   assert.match(await run(list!.text), /SCHEMA: .*must be number/);
   project.write("d.ts", dagFile(queue, "z.number().or(z.string())"));
   const version = async (): Promise<number> => (await server.get("/api/v2/dags/d/details")).body.latest_dag_version.version_number;
   await eventually(async () => assert.equal(await version(), 2));
-  assert.match(await run(replay!.text), /would replay 1 dead letter: [^]*\nreplayed 1 dead letter: [^]*\ndiscarded 1 dead letter\n$/);
+  assert.match(await run(letters!.text), /would replay 1 dead letter: [^]*\nreplayed 1 dead letter: [^]*\ndiscarded 1 dead letter\n$/);
+  await eventually(async () => assert.equal((await server.get("/api/v2/dags/d/dagRuns?state=success")).body.total_entries, 1));
+  assert.match(
+    await run(replay!.text),
+    /^would replay 0 events for 0 DAGs, of 1 looked at and 1 selected\n[^]*\nd +0 +1 with a run, or waiting\n[^]*of 1 looked at and 0 selected\n/,
+  );
   assert.equal(await run(purge!.text), "nothing is older than 7d\n".repeat(2));
   assert.match(await run(backup!.text), /current$[^]*^the file is sound +ok$[^]*millrace-backup\.db/m);
   assert.equal(await server.stop(), 0);

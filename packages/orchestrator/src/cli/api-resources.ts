@@ -96,6 +96,8 @@ export interface AssetEventBody {
 
 export interface DecisionBody {
   readonly dag_id: string;
+  readonly replay_id: number | null;
+  readonly decided_at: string;
   readonly decision: string;
   readonly reason: string | null;
   readonly where: string | null;

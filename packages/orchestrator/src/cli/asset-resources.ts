@@ -55,6 +55,30 @@ export interface ReplayBody {
   readonly next_after_id: number | null;
 }
 
+export interface ReplayedForDagBody {
+  readonly dag_id: string;
+  readonly events: number;
+  readonly with_run: number;
+  readonly filtered: number;
+  readonly repeated: number;
+  readonly not_subscribed: number;
+}
+
+export interface EventReplayBody {
+  readonly replay_id: number;
+  readonly dry_run: boolean;
+  readonly looked_at: number;
+  /** In the first answer only. */
+  readonly total: number | null;
+  readonly selected: number;
+  readonly failed: number;
+  readonly failure: string | null;
+  readonly of_one_run: number;
+  readonly dags: readonly ReplayedForDagBody[];
+  readonly waits_for: readonly { readonly dag_id: string; readonly events: number; readonly is_paused: boolean }[];
+  readonly next_after_id: number | null;
+}
+
 export interface DiscardBody {
   readonly discarded: number;
   readonly next_after_id: number | null;

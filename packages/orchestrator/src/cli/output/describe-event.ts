@@ -1,4 +1,5 @@
 import type { AssetEventBody, DecisionBody } from "../api-resources.ts";
+import { formatInstant } from "./format-value.ts";
 
 /** `event 8192 of asset 'readings', from cluster/readings partition 0 offset 100` */
 export function describeCause(event: AssetEventBody): string {
@@ -14,15 +15,12 @@ export function describeSource({ message, source_dag_id: dag, source_task_id: ta
 }
 
 /** What the event did for one DAG, in a sentence. */
-export function describeDecision({
-  dag_id: dag,
-  decision,
-  reason,
-  where,
-  dag_run_id: run,
-  dag_run_state: state,
-  until,
-}: DecisionBody): string {
+export function describeDecision(decision: DecisionBody): string {
+  const { replay_id: replay, decided_at: at } = decision;
+  return replay === null ? describeOutcome(decision) : `${describeOutcome(decision)} (replayed at ${formatInstant(at)}, replay ${replay})`;
+}
+
+function describeOutcome({ dag_id: dag, decision, reason, where, dag_run_id: run, dag_run_state: state, until }: DecisionBody): string {
   const because = reason === null ? "" : `: ${reason}`;
   switch (decision) {
     case "run":
