@@ -75,7 +75,7 @@ try {
   console.log(columns.map((name) => name.padStart(10)).join(""));
   let [sent, expected] = [0, WARM_UP];
   for (let minute = 1; minute <= Math.ceil(minutes); minute += 1) {
-    const seconds = Math.min(1, minutes - minute + 1) * MINUTE_SECONDS;
+    const seconds = Math.round(Math.min(1, minutes - minute + 1) * MINUTE_SECONDS);
     const [cpuBefore, before] = [cpuMs(system.pids), expected];
     const count = await load.steady(rate, seconds);
     sent += count;

@@ -10,6 +10,7 @@ const STALL_MS = 300_000;
 
 /** They start many servers and commands: together they take as long as all the others. */
 const LONG = [
+  "bench/*",
   "examples/{data-delivery,genai,inference,own-trigger}/*",
   "packages/orchestrator/test/{chaos,cli-connections,many-processes,database-commands,dead-letters,faults-broker,faults-network,kill-patterns,remote-worker-{cluster,drain,kill,network},standalone-connections,standalone-pause}.test.ts",
   "scripts/{concepts,connections,many-processes,operations,postgresql,pattern,remote-workers,trigger}-guide*",
