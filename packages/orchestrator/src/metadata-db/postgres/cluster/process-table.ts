@@ -56,9 +56,13 @@ export function* liveProcesses(): Script<readonly LiveProcess[]> {
   }));
 }
 
-/** Waits for its commit that is under way. Nothing happens where it has beaten since. */
+/**
+ * From then on its commits are refused. False where it has beaten since, or is in the middle of a commit: waiting for that would
+ * hold up the heartbeat of whoever waits, and a process that stands still in it is cut off by the database soon.
+ */
 export function* declareDead({ id, heartbeat }: Heartbeat): Script<boolean> {
-  const sql = "UPDATE process SET state = 'dead' WHERE id = ? AND heartbeat = ? AND state = 'live' RETURNING id";
+  const sql = `UPDATE process SET state = 'dead' WHERE id IN
+    (SELECT id FROM process WHERE id = ? AND heartbeat = ? AND state = 'live' FOR UPDATE SKIP LOCKED) RETURNING id`;
   return (yield* first(sql, id, heartbeat)) !== undefined;
 }
 
