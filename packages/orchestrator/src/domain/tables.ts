@@ -20,6 +20,7 @@ export interface ProcessTable {
   address: string | null;
   load: number;
   full_triggers: string;
+  commits: number;
   started_at: number;
 }
 

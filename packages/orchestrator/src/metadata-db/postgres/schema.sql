@@ -265,6 +265,7 @@ CREATE TABLE process (
   address text,
   load integer NOT NULL DEFAULT 0,
   full_triggers text NOT NULL DEFAULT '[]'::text,
+  commits bigint NOT NULL DEFAULT 0,
   started_at bigint NOT NULL,
   CONSTRAINT process_pkey PRIMARY KEY (id),
   CONSTRAINT process_state_check CHECK ((state = ANY (ARRAY['live'::text, 'dead'::text])))

@@ -21,6 +21,8 @@ CREATE TABLE process (
   address text,
   load integer NOT NULL DEFAULT 0,
   full_triggers text NOT NULL DEFAULT '[]',
+  -- Number of its last commit: what tells, after a lost answer, whether that was stored.
+  commits bigint NOT NULL DEFAULT 0,
   started_at bigint NOT NULL
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 

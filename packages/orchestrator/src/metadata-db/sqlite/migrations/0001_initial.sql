@@ -26,6 +26,8 @@ CREATE TABLE process (
   load INTEGER NOT NULL DEFAULT 0,
   -- JSON array: triggers for whose messages it has no room.
   full_triggers TEXT NOT NULL DEFAULT '[]',
+  -- Of PostgreSQL alone: number of its last commit.
+  commits INTEGER NOT NULL DEFAULT 0,
   started_at INTEGER NOT NULL
 );
 
