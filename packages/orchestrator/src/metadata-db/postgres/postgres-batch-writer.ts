@@ -34,6 +34,8 @@ export class PostgresBatchWriter implements BatchWriter {
   readonly #purge = new PurgeWriter({ indexedBy: () => "" }, REMOTE_PACE, true);
   #client: Client | null = null;
   #uncertain: UncertainCommit | null = null;
+  /** Of the last commit that was begun and can be uncertain. */
+  #number = 0;
 
   constructor(options: PostgresBatchWriterOptions) {
     this.#options = options;
@@ -93,7 +95,7 @@ export class PostgresBatchWriter implements BatchWriter {
     try {
       const known = await this.#ask(client, begun, batch, needs, now);
       const { queries, receipt } = this.#plan(batch, now, known);
-      uncertain = new UncertainCommit(known.xid, batch, receipt);
+      uncertain = new UncertainCommit({ processId: this.#options.processId, number: this.#number }, batch, receipt);
       const sent = [...queries.map((query) => client.query(query)), client.query("COMMIT")];
       isCommitSent = true;
       await settleAll(sent);
@@ -109,17 +111,17 @@ export class PostgresBatchWriter implements BatchWriter {
   /** The first round trip. */
   async #ask(client: Client, begun: Promise<unknown>, batch: readonly Work[], needs: CommitNeeds, now: number): Promise<Known> {
     const { processId } = this.#options;
-    const fenced = client.query<{ xid: string }>({ name: "fence_with_xid", text: FENCE_WITH_XID, values: [processId] });
+    this.#number += 1;
+    const fenced = client.query({ name: "fence_and_number", text: FENCE_AND_NUMBER, values: [processId, this.#number] });
     const reading = PostgresLookups.read(client, needs, this.#sources, processId, now);
     await settleAll([begun, fenced, reading]);
     const lookups = await reading;
-    const xid = (await fenced).rows[0]?.xid;
-    if (xid === undefined) throw new Fenced();
+    if ((await fenced).rowCount === 0) throw new Fenced();
     const ids = await CommitIds.draw(client, needs.ids);
     const purged = new Map<Work, unknown>();
     const send: SendStatement = async (text, values) => (await client.query<SqlRow>(text, [...values])).rows;
     for (const work of batch) if (work.kind === "purge") purged.set(work, await driveScript(this.#purge.step(work.step), send));
-    return { xid, lookups, ids, purged };
+    return { lookups, ids, purged };
   }
 
   #plan(
@@ -185,7 +187,6 @@ export class PostgresBatchWriter implements BatchWriter {
 }
 
 interface Known {
-  readonly xid: string;
   readonly lookups: PostgresLookups;
   readonly ids: CommitIds;
   readonly purged: ReadonlyMap<Work, unknown>;
@@ -200,7 +201,7 @@ const UNIQUE_VIOLATION = "23505";
 const DIVISION_BY_ZERO = "22012";
 const IN_FAILED_TRANSACTION = "25P02";
 
-const FENCE_WITH_XID = "SELECT pg_current_xact_id()::text AS xid FROM process WHERE id = $1::bigint AND state = 'live' FOR SHARE";
+const FENCE_AND_NUMBER = "UPDATE process SET commits = $2::bigint WHERE id = $1::bigint AND state = 'live'";
 // Fails where there is no such row, and with it the transaction: nobody needs to wait for the answer.
 const FENCE = "SELECT 1 / count(*) AS live FROM (SELECT 1 FROM process WHERE id = $1::bigint AND state = 'live' FOR SHARE) AS p";
 

@@ -1,29 +1,30 @@
 import type { Client } from "pg";
 import type { BatchReceipt, Work } from "../committer.ts";
-import { StoreUnavailable } from "../committer.ts";
 
 /**
- * A commit whose answer was lost with the connection. Its transaction's id tells later what became of it, so that nothing is
- * stored twice: https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT (pg_xact_status).
+ * A commit whose answer was lost with the connection. Its number in the process's row tells later what became of it, so that
+ * nothing is stored twice. The transaction's id would not: one that a crash took is given to another transaction.
  */
 export class UncertainCommit {
-  readonly #xid: string;
+  readonly #processId: number;
+  readonly #number: number;
   readonly #receipt: BatchReceipt;
   /** What each piece of its work got, if it was committed. */
   readonly results: ReadonlyMap<Work, unknown>;
 
-  constructor(xid: string, batch: readonly Work[], receipt: BatchReceipt) {
-    this.#xid = xid;
+  constructor(commit: { readonly processId: number; readonly number: number }, batch: readonly Work[], receipt: BatchReceipt) {
+    this.#processId = commit.processId;
+    this.#number = commit.number;
     this.#receipt = receipt;
     this.results = new Map(batch.map((work, index) => [work, receipt.results[index]]));
   }
 
-  /** @throws {StoreUnavailable} while it is still under way */
+  /** Waits while it is still under way, which its locks show. */
   async isCommitted(client: Client): Promise<boolean> {
-    const { rows } = await client.query<{ status: string | null }>("SELECT pg_xact_status($1::xid8) AS status", [this.#xid]);
-    const status = rows[0]?.status;
-    if (status === "in progress") throw new StoreUnavailable("an earlier commit is still under way");
-    return status === "committed";
+    const { rows } = await client.query<{ commits: number }>("SELECT commits FROM process WHERE id = $1::bigint FOR SHARE", [
+      this.#processId,
+    ]);
+    return rows[0]?.commits === this.#number;
   }
 
   /** What it made, with what the rest of a batch made after it. */
