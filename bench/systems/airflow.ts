@@ -157,7 +157,9 @@ async function startAirflow(options: SystemOptions): Promise<SystemUnderTest> {
   execFileSync(python, ["-m", "airflow", "db", "migrate"], { env, cwd: home, stdio: ["ignore", "ignore", "ignore"] });
   const children: ChildProcess[] = PARTS.map((part) => {
     const output = openSync(join(home, `${part}.log`), "a");
-    const child = spawn(python, ["-m", "airflow", part], { env, cwd: home, stdio: ["ignore", output, output], detached: true });
+    // In a group of its own, so that what it forks ends with it; and ended by the system where the bench is killed.
+    const command = ["--pdeathsig", "KILL", python, "-m", "airflow", part];
+    const child = spawn("setpriv", command, { env, cwd: home, stdio: ["ignore", output, output], detached: true });
     closeSync(output);
     return child;
   });
