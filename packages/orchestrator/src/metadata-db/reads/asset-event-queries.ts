@@ -63,7 +63,6 @@ export class AssetEventQueries implements AssetEventReads {
       .selectAll("event_decision")
       .select("dag.dag_id")
       .where("event_id", "=", event.id)
-      .orderBy("at")
       .execute();
     const runs = await this.#runs.findMany([...stored, ...later].flatMap(({ run_id: runId }) => (runId === null ? [] : [runId])));
     const versions = await this.#versions.findMany(stored.map(({ versionId }) => versionId));
@@ -83,8 +82,9 @@ export class AssetEventQueries implements AssetEventReads {
         },
       ];
     });
+    const inOrder = later.toSorted((a, b) => a.at - b.at);
     const decidedLater = new Set(later.filter((row) => row.replay_id === 0).map((row) => row.dag_id));
-    return [...atIngest.filter(({ dagId }) => !decidedLater.has(dagId)), ...later.map((row) => toLaterDecision(row, runs))];
+    return [...atIngest.filter(({ dagId }) => !decidedLater.has(dagId)), ...inOrder.map((row) => toLaterDecision(row, runs))];
   }
 
   async #findMany(ids: readonly number[]): Promise<readonly AssetEventRead[]> {
