@@ -43,6 +43,10 @@ test("the operations guide's commands work, in their order", async (t) => {
     await run(replay!.text),
     /^would replay 0 events for 0 DAGs, of 1 looked at and 1 selected\n[^]*\nd +0 +1 with a run, or waiting\n[^]*of 1 looked at and 0 selected\n/,
   );
+  const [retention, ...files] = markdownBlocks(GUIDE).filter(({ language }) => language === "ts");
+  assert.deepEqual(files, []);
+  project.write("retention.ts", retention!.text);
+  await eventually(async () => assert.equal((await server.get("/api/v2/dags/evaluate_reading")).status, 200));
   assert.equal(await run(purge!.text), "nothing is older than 7d\n".repeat(2));
   assert.match(await run(backup!.text), /current$[^]*^the file is sound +ok$[^]*millrace-backup\.db/m);
   assert.equal(await server.stop(), 0);

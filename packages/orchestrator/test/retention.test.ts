@@ -31,6 +31,9 @@ export const each = defineDag("each", { schedule: a }, (dag) => {
   dag.task("t", ({ event, log }) => { log.info("took it"); return event.payload; });
 });
 export const sends = defineDag("sends", {}, (dag) => { dag.task("t", ({ publish }) => { publish(nowhere, { n: 1 }); }); });
+export const brief = defineDag("brief", { retention: "1d" }, (dag) => { dag.task("t", () => 1); });
+export const lasting = defineDag("lasting", { retention: "forever" }, (dag) => { dag.task("t", () => 1); });
+export const longer = defineDag("longer", { retention: "90d" }, (dag) => { dag.task("t", () => 1); });
 export const both = defineDag("both", { schedule: all([a, b]) }, (dag) => { dag.task("t", ({ events }) => events.flat().map(({ payload }) => payload)); });
 export const waits = defineDag("waits", { schedule: slow }, (dag) => {
   dag.task("t", async ({ event }) => { while (!existsSync("${gate}")) await new Promise((resolve) => setTimeout(resolve, 20)); return event.payload; });
@@ -74,6 +77,41 @@ async function startWithHistory(t: TestContext) {
   await eventually(() => assert.deepEqual([count(db, "dag_run", "state = 10"), count(db, "dag_run", "state = 1")], [41, 1]));
   return { ...harness, harness, active, gate };
 }
+
+test("a DAG's own retention is kept: shorter or longer than the server's, beyond its number of rows, and by `db purge`", async (t) => {
+  const harness = await startEngine(t, { files: { "d.ts": FILE(join(tmpdir(), randomUUID())) } });
+  const { engine, db } = harness;
+  for (const dagId of ["brief", "lasting", "longer", "each"])
+    await engine.createDagRun({ dagId, customRunId: null, logicalDate: null, params: {}, ...(dagId === "each" && { payload: 1 }) });
+  await eventually(() => assert.equal(count(db, "dag_run", "state < 10"), 0));
+  const left = (): unknown =>
+    db.prepare("SELECT g.dag_id, count(*) FROM dag_run r JOIN dag g ON g.id = r.dag GROUP BY 1 ORDER BY 1").raw().all();
+  age(db, 2);
+  const byAge = await makeRetention(t, harness);
+  assert.equal((await byAge.tick()).counts.dag_run, 1);
+  assert.deepEqual(
+    left(),
+    [
+      ["each", 1],
+      ["lasting", 1],
+      ["longer", 1],
+    ],
+    "two days old",
+  );
+  age(db, 40);
+  assert.equal((await byAge.tick()).counts.dag_run, 1);
+  assert.deepEqual(left(), [
+    ["lasting", 1],
+    ["longer", 1],
+  ]);
+  const byRows = await makeRetention(t, harness, 0);
+  assert.equal((await byRows.tick()).counts.dag_run, 0, "their number does not matter");
+  assert.equal((await byAge.purge({ olderThanMs: 3_600_000, isDryRun: false }, 60_000)).counts.dag_run, 0);
+  age(db, 60);
+  assert.equal((await byAge.purge({ olderThanMs: 3_600_000, isDryRun: false }, 60_000)).counts.dag_run, 1);
+  assert.deepEqual(left(), [["lasting", 1]]);
+  assert.equal(count(db, "task_instance"), 1, "with what is theirs");
+});
 
 test("what ended goes with all that is its own; what is active, waits in an inbox or is still to be sent stays, and goes on", async (t) => {
   const { db, harness, active, gate } = await startWithHistory(t);
@@ -157,7 +195,9 @@ test("a step takes some hundred rows at most, and the steps together all of them
   const writer = new PurgeWriter(runner, BLOCKING_PACE, false);
   const taken: number[] = [];
   for (let after: PurgeCursor | null = -1; after !== null;) {
-    const { purged, next }: PurgeReceipt = runner.runNow(writer.step({ table: "dead_letter", before: 1_000, after, isDryRun: false }));
+    const { purged, next }: PurgeReceipt = runner.runNow(
+      writer.step({ table: "dead_letter", dag: null, keptLonger: [], before: 1_000, after, isDryRun: false }),
+    );
     taken.push(purged);
     after = next;
   }

@@ -1,9 +1,9 @@
 import { checkSchema, type Asset, type AssetOptions } from "./asset.ts";
 import type { Awaitable, DagBuilder } from "./dag-builder.ts";
 import { DagAssembly } from "./dag-assembly.ts";
-import { attachDefinition, callSite, type TaskFunction } from "./definition.ts";
+import { attachDefinition, callSite, type DagDefinition, type TaskFunction } from "./definition.ts";
 import { notYetSupported } from "./definition-error.ts";
-import type { Duration } from "./duration.ts";
+import { type Duration, parseDuration } from "./duration.ts";
 import { checkId, checkOption, checkOptions } from "./option-check.ts";
 import { type InputOf, type Schedule } from "./pattern.ts";
 import { patternDefinition } from "./pattern-definition.ts";
@@ -32,12 +32,17 @@ export interface DagOptions<S extends Schedule, P> extends TaskSettings {
   tags?: readonly string[];
   /** Runs at once; more events wait. Unlimited, but 1 where the schedule is, or has, `coalesce`, `cron` or `every`. */
   maxActiveRuns?: number;
+  /**
+   * How long its ended runs are kept, with their tasks, values and logs: at least `1h`. Without it the server's setting holds
+   * (30 days); where it is longer than that, or `forever`, neither the setting nor its number of runs applies.
+   */
+  retention?: Duration | "forever";
   runTimeout?: Duration;
   whilePaused?: "keep" | "drop";
 }
 
 type AnyDagOptions = DagOptions<Schedule, unknown>;
-const OPTIONS = [...SETTINGS, "schedule", "params", "description", "tags", "maxActiveRuns"] satisfies (keyof AnyDagOptions)[];
+const OPTIONS = [...SETTINGS, "schedule", "params", "description", "tags", "maxActiveRuns", "retention"] satisfies (keyof AnyDagOptions)[];
 const NOT_YET = [...SETTINGS_NOT_YET, "runTimeout", "whilePaused"] satisfies (keyof AnyDagOptions)[];
 const BUILDERS_NOT_YET = [
   "batched",
@@ -69,6 +74,7 @@ export function defineDag<const S extends Schedule = null, P = {}, R extends Tas
   checkSchema(`${what}: option 'params'`, params);
   const isLimit = maxActiveRuns === null || (Number.isSafeInteger(maxActiveRuns) && maxActiveRuns >= 1);
   checkOption(`${what}: option 'maxActiveRuns'`, isLimit, "a whole number of at least 1", maxActiveRuns);
+  const retention = checkRetention(`${what}: option 'retention'`, options.retention);
   const schedule = patternDefinition(what, options.schedule);
   const assembly = new DagAssembly(id, resolveSettings(what, options, DEFAULT_SETTINGS));
   const { tasks, resultTask } = assembly.close(build(builderFor(assembly) as DagBuilder<InputOf<S>, P>));
@@ -81,12 +87,24 @@ export function defineDag<const S extends Schedule = null, P = {}, R extends Tas
       tags,
       schedule,
       maxActiveRuns,
+      retention,
       params: params ?? null,
       tasks,
       resultTask,
       site: callSite(),
     },
   ) as never;
+}
+
+/** The purge comes hourly, and what is younger may still be looked at. */
+const MIN_RETENTION_MS = 3_600_000;
+
+function checkRetention(what: string, retention: unknown): DagDefinition["retention"] {
+  if (retention === undefined) return null;
+  if (retention === "forever") return "forever";
+  const ms = parseDuration(retention, what);
+  checkOption(what, ms >= MIN_RETENTION_MS, "a duration of at least '1h', or 'forever'", retention);
+  return ms;
 }
 
 function builderFor(assembly: DagAssembly): object {

@@ -81,6 +81,8 @@ export interface DagDefinition {
   readonly schedule: PatternDefinition;
   /** As it was given; null where the pattern decides. */
   readonly maxActiveRuns: number | null;
+  /** How long ended runs are kept, ms; null where the server's setting holds. */
+  readonly retention: number | "forever" | null;
   readonly params: Schema | null;
   /** In the order they were made, which is topological: a need exists before the task that needs it. */
   readonly tasks: readonly TaskDefinition[];

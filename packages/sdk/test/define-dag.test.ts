@@ -146,6 +146,22 @@ test("durations", () => {
   assert.equal(refusedTask({ timeout: "0s" }).code, "BAD_OPTION");
 });
 
+test("how long its runs are kept", () => {
+  const dagOf = (options: object) => defineDag("d", options, (dag) => void dag.task("t", one));
+  const given = [{}, { retention: "7d" }, { retention: "1h" }, { retention: "forever" }];
+  assert.deepEqual(
+    given.map((options) => definitionOf(dagOf(options)).retention),
+    [null, 604_800_000, 3_600_000, "forever"],
+  );
+  const short = refused(() => dagOf({ retention: "59m" }));
+  assert.deepEqual(
+    [short.code, short.message],
+    ["BAD_OPTION", "dag 'd': option 'retention': expected a duration of at least '1h', or 'forever', got '59m'"],
+  );
+  for (const retention of ["7 days", "Forever", false, null])
+    assert.equal(refused(() => dagOf({ retention })).code, "BAD_DURATION", String(retention));
+});
+
 test("a need with the name of a context field: the sentence is the compiler's", async () => {
   const messages = await readFile(join(import.meta.dirname, "mistakes/messages.txt"), "utf8");
   for (const name of ["event", "item"]) {

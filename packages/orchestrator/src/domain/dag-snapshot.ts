@@ -91,6 +91,9 @@ export interface TaskSnapshot {
   readonly inlets: readonly string[];
 }
 
+/** In ms. */
+export type Retention = number | "forever";
+
 export interface DagSnapshot {
   readonly dagId: string;
   readonly description: string | null;
@@ -98,6 +101,8 @@ export interface DagSnapshot {
   readonly schedule: PatternSnapshot;
   /** Unfinished runs at which no pattern starts another one; null where there is no limit. */
   readonly maxActiveRuns: number | null;
+  /** How long ended runs are kept, ms; left out where the server's setting holds. */
+  readonly retention?: Retention;
   readonly paramsSchema: JsonSchema | null;
   /** In topological order: a task's needs and afters have smaller indexes. */
   readonly tasks: readonly TaskSnapshot[];

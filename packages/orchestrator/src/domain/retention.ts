@@ -1,3 +1,5 @@
+import type { Retention } from "./dag-snapshot.ts";
+
 /** What the purge goes through, in this order. Rows of a run or an event go with it: its tasks, logs, outbox messages, decisions. */
 export const PURGED_TABLES = [
   "dag_run",
@@ -17,6 +19,10 @@ export type PurgeCursor = number | Uint8Array;
 /** A few milliseconds' worth of rows. */
 export interface PurgeStep {
   readonly table: PurgedTable;
+  /** Of `dag_run`, which goes DAG by DAG: whose runs. */
+  readonly dag: number | null;
+  /** Of `dag_version`: DAGs whose runs are kept longer than `before` says. */
+  readonly keptLonger: readonly number[];
   /** UTC ms: what is older may go, unless it is active or something waits for it. */
   readonly before: number;
   /** null: from the start. */
@@ -45,7 +51,15 @@ export interface PurgeReport {
   readonly isDone: boolean;
 }
 
+/** A DAG, and how long its runs are kept, where it says so itself. */
+export interface DagRetention {
+  readonly dag: number;
+  readonly retention: Retention | null;
+}
+
 export interface RetentionReads {
+  /** Every DAG that there are runs of, or may be. */
+  dags(): Promise<readonly DagRetention[]>;
   /** When the newest of the rows above `keep` was created; null where there are not so many. */
   overflow(table: "dag_run" | "asset_event" | "dead_letter", keep: number): Promise<number | null>;
   /** Of all that may still be run. */

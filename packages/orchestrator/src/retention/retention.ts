@@ -3,11 +3,13 @@ import type { Clock } from "../domain/clock.ts";
 import type { Committer } from "../domain/committer.ts";
 import type { Log } from "../domain/log.ts";
 import {
+  type DagRetention,
   type PurgeCursor,
   PURGED_TABLES,
   type PurgedTable,
   type PurgeReport,
   type PurgeRequest,
+  type PurgeStep,
   type RetentionReads,
 } from "../domain/retention.ts";
 import type { Service } from "../domain/service.ts";
@@ -39,6 +41,8 @@ const AUDIT_MS = 365 * DAY_MS;
 const BOUNDED = ["dag_run", "asset_event", "dead_letter"] as const;
 
 type Cutoffs = Readonly<Record<PurgedTable, number>>;
+/** Through one table; of runs, through those of one DAG. */
+type Walk = Omit<PurgeStep, "after" | "isDryRun">;
 
 /**
  * Keeps the metadata DB bounded: every hour what is too old, or above the number of rows that are kept, goes in small steps
@@ -69,24 +73,38 @@ export class Retention implements Service {
     await this.#last;
   }
 
-  /** One pass, by the settings. */
+  /** One pass, by the settings and by what DAGs say of their runs. */
   async tick(): Promise<PurgeReport> {
-    return this.#queue(async () => this.#pass(await this.#cutoffs(), { isDryRun: false, end: Number.POSITIVE_INFINITY }));
+    return this.#queue(async () => {
+      const { reads, clock, retentionMs } = this.#options;
+      const cutoffs = await this.#cutoffs();
+      const walks = walksOf(cutoffs, await reads.dags(), (own) => {
+        const before = clock.now() - own;
+        return own > retentionMs ? before : Math.max(before, cutoffs.dag_run);
+      });
+      return this.#pass(walks, { isDryRun: false, end: Number.POSITIVE_INFINITY });
+    });
   }
 
-  /** What is older than that, whatever the settings; `message_seen` and `audit_log` keep theirs. At most `maxMs` at a time. */
+  /**
+   * What is older than that, whatever the settings; `message_seen` and `audit_log` keep theirs, as do DAGs that keep their runs
+   * longer. At most `maxMs` at a time.
+   */
   async purge({ olderThanMs, isDryRun }: PurgeRequest, maxMs: number): Promise<PurgeReport> {
     return this.#queue(async () => {
-      const { clock } = this.#options;
+      const { reads, clock } = this.#options;
       const cutoffs = this.#cutoffsOf(clock.now() - olderThanMs);
-      return this.#pass(cutoffs, { isDryRun, end: isDryRun ? Number.POSITIVE_INFINITY : clock.monotonic() + maxMs });
+      const walks = walksOf(cutoffs, await reads.dags(), (own) => Math.min(clock.now() - own, cutoffs.dag_run));
+      return this.#pass(walks, { isDryRun, end: isDryRun ? Number.POSITIVE_INFINITY : clock.monotonic() + maxMs });
     });
   }
 
   #plan(afterMs: number): void {
     this.#cancelTimer = this.#options.clock.after(afterMs, () => {
       const { mayRun = () => true } = this.#options;
-      const done = (mayRun() ? this.tick() : Promise.resolve()).catch((error: unknown) => this.#options.log.warn("the purge did not end; the next one goes on", { error }));
+      const done = (mayRun() ? this.tick() : Promise.resolve()).catch((error: unknown) =>
+        this.#options.log.warn("the purge did not end; the next one goes on", { error }),
+      );
       void done.then(() => !this.#isStopping && this.#plan(PASS_EVERY_MS));
     });
   }
@@ -122,16 +140,16 @@ export class Retention implements Service {
     };
   }
 
-  async #pass(cutoffs: Cutoffs, { isDryRun, end }: { readonly isDryRun: boolean; readonly end: number }): Promise<PurgeReport> {
+  async #pass(walks: readonly Walk[], { isDryRun, end }: { readonly isDryRun: boolean; readonly end: number }): Promise<PurgeReport> {
     const counts = Object.fromEntries(PURGED_TABLES.map((table) => [table, 0])) as Record<PurgedTable, number>;
     let isDone = true;
-    for (const table of PURGED_TABLES) {
+    for (const walk of walks) {
       let after: PurgeCursor | null = null;
       do {
         isDone = !this.#isStopping && this.#options.clock.monotonic() < end;
         if (!isDone) return this.#tell({ counts, bundles: 0, isDone }, isDryRun);
-        const { purged, next } = await this.#options.committer.purge({ table, before: cutoffs[table], after, isDryRun });
-        counts[table] += purged;
+        const { purged, next } = await this.#options.committer.purge({ ...walk, after, isDryRun });
+        counts[walk.table] += purged;
         after = next;
         if (next !== null) await this.#waits.wait(isDryRun ? 0 : this.#options.pauseMs);
       } while (after !== null);
@@ -146,4 +164,16 @@ export class Retention implements Service {
     if (!isDryRun && gone.length > 0) this.#options.log.info("purged what is no longer kept", Object.fromEntries(gone));
     return report;
   }
+}
+
+/** `cutoffOf` says what of a DAG may go that keeps its runs for so many ms. */
+function walksOf(cutoffs: Cutoffs, dags: readonly DagRetention[], cutoffOf: (ownMs: number) => number): readonly Walk[] {
+  const ofDags = dags.flatMap(({ dag, retention }) => {
+    if (retention === "forever") return [];
+    return [{ table: "dag_run" as const, dag, before: retention === null ? cutoffs.dag_run : cutoffOf(retention), keptLonger: [] }];
+  });
+  const shorter = new Set(ofDags.filter(({ before }) => before >= cutoffs.dag_version).map(({ dag }) => dag));
+  const keptLonger = dags.map(({ dag }) => dag).filter((dag) => !shorter.has(dag));
+  const rest = PURGED_TABLES.filter((table) => table !== "dag_run");
+  return [...ofDags, ...rest.map((table) => ({ table, dag: null, before: cutoffs[table], keptLonger }))];
 }

@@ -75,6 +75,7 @@ function snapshotDag(dag: DagDefinition): DagSnapshot {
     tags: [...dag.tags],
     schedule,
     maxActiveRuns: dag.maxActiveRuns ?? defaultMaxActiveRuns(schedule),
+    ...(dag.retention !== null && { retention: dag.retention }),
     paramsSchema: snapshotSchema(`dag '${dag.dagId}': params`, dag.params, dag.site),
     tasks: dag.tasks.map(snapshotTask),
     resultTask: dag.resultTask,

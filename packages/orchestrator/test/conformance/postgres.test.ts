@@ -25,7 +25,7 @@ describe("on PostgreSQL", { skip: skipWithout("postgres") }, () => {
       await query(add, hash, Buffer.from("1"), at);
     await query("INSERT INTO trigger_kind (kind, file, bundle_hash, source_path) VALUES ('own', 'a.ts', 'of a trigger', '/a.ts')");
     const writer = new PurgeWriter(runner, REMOTE_PACE, true);
-    const step = { table: "dag_version", before: 50, after: null } as const;
+    const step = { table: "dag_version", dag: null, keptLonger: [], before: 50, after: null } as const;
     await runner.transaction(() => writer.step({ ...step, isDryRun: true }));
     assert.equal((await query("SELECT hash FROM bundle")).length, 4);
     await runner.transaction(() => writer.step({ ...step, isDryRun: false }));

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import type { PurgeCursor, PurgedTable, PurgeReceipt } from "../../src/domain/retention.ts";
+import type { PurgeCursor, PurgedTable, PurgeReceipt, PurgeStep } from "../../src/domain/retention.ts";
 import { BLOCKING_PACE, PurgeWriter, REMOTE_PACE } from "../../src/metadata-db/purge/purge-writer.ts";
+import type { SqlRunner } from "../../src/metadata-db/sql-script.ts";
 import { SEED, SEEDED_AT } from "../seeded-database.ts";
 import type { OpenTestDatabase, TestDatabase } from "./test-database.ts";
 
@@ -10,12 +11,27 @@ const DAY_MS = 86_400_000;
 const LATER = SEEDED_AT + 100 * DAY_MS;
 
 /** Step by step, to the table's end; gives what each step took. */
-async function purge({ runner }: TestDatabase, table: PurgedTable, before: number, isDryRun = false): Promise<readonly number[]> {
+async function purge(
+  db: TestDatabase,
+  table: PurgedTable,
+  before: number,
+  { isDryRun = false, keptLonger = [] }: { isDryRun?: boolean; keptLonger?: readonly number[] } = {},
+): Promise<readonly number[]> {
+  const { runner, reads } = db;
+  if (table === "dag_run") {
+    const steps: number[] = [];
+    for (const { dag } of await reads.retention.dags()) steps.push(...(await walk(runner, { table, dag, before, isDryRun, keptLonger })));
+    return steps;
+  }
+  return walk(runner, { table, dag: null, before, isDryRun, keptLonger });
+}
+
+async function walk(runner: SqlRunner, whole: Omit<PurgeStep, "after">): Promise<readonly number[]> {
   const isPostgres = runner.indexedBy("x") === "";
   const writer = new PurgeWriter(runner, isPostgres ? REMOTE_PACE : BLOCKING_PACE, isPostgres);
   const steps: number[] = [];
   for (let after: PurgeCursor | null = null, isFirst = true; isFirst || after !== null; isFirst = false) {
-    const step = { table, before, after, isDryRun };
+    const step = { ...whole, after };
     const receipt: PurgeReceipt = await runner.transaction(() => writer.step(step));
     steps.push(receipt.purged);
     after = receipt.next;
@@ -42,7 +58,7 @@ export function testPurge(open: OpenTestDatabase): void {
     await db.query("INSERT INTO xcom (run_id, task_index, map_index, key, value) VALUES (?, 0, -1, 'k', ?)", SEED.hotRun, empty);
     await db.query("INSERT INTO dag_run_event (run_id, event_id, leg) VALUES (?, ?, 0)", SEED.hotRun, SEED.hotEvent);
     const kept = [SEED.runningRun, SEED.queuedRun, SEED.manualRun];
-    assert.equal(sum(await purge(db, "dag_run", LATER, true)), 2);
+    assert.equal(sum(await purge(db, "dag_run", LATER, { isDryRun: true })), 2);
     assert.equal((await ids(db, "dag_run")).length, 5, "a dry run deletes nothing");
     assert.equal(sum(await purge(db, "dag_run", SEEDED_AT)), 0, "none is as old");
     assert.equal(sum(await purge(db, "dag_run", LATER)), 2);
@@ -60,7 +76,7 @@ export function testPurge(open: OpenTestDatabase): void {
     await db.query(decide, SEED.failingEvent, SEED.byHand, SEEDED_AT);
     await db.query("INSERT INTO dag_run_event (run_id, event_id, leg) VALUES (?, ?, 0)", SEED.queuedRun, SEED.alertEvent);
     await db.query("UPDATE dag_run SET event_id = NULL WHERE id = ?", SEED.queuedRun);
-    assert.equal(sum(await purge(db, "asset_event", LATER, true)), 2);
+    assert.equal(sum(await purge(db, "asset_event", LATER, { isDryRun: true })), 2);
     assert.equal(sum(await purge(db, "asset_event", LATER)), 2);
     assert.deepEqual(await ids(db, "asset_event"), [SEED.hotEvent, SEED.coldEvent, SEED.alertEvent, SEED.runningEvent]);
     assert.deepEqual(await ids(db, "event_decision", "event_id"), [SEED.hotEvent]);
@@ -90,13 +106,13 @@ export function testPurge(open: OpenTestDatabase): void {
       for (const n of [1, 2, 3])
         yield { sql: "INSERT INTO api_token (hash, user_name, created_at, expires_at) VALUES (?, 'a', 0, ?)", parameters: [hashes[n]!, n] };
     });
-    assert.equal(sum(await purge(db, "message_seen", 1_200, true)), 1_200);
+    assert.equal(sum(await purge(db, "message_seen", 1_200, { isDryRun: true })), 1_200);
     assert.equal(sum(await purge(db, "message_seen", 1_200)), 1_200);
     assert.deepEqual(await ids(db, "message_seen", "at"), [1_200, 1_201, 1_202]);
-    assert.equal(sum(await purge(db, "ingest_count", 300 * 60_000, true)), 1_200);
+    assert.equal(sum(await purge(db, "ingest_count", 300 * 60_000, { isDryRun: true })), 1_200);
     assert.equal(sum(await purge(db, "ingest_count", 300 * 60_000)), 1_200);
     assert.deepEqual(await ids(db, "ingest_count", "minute"), [300]);
-    assert.deepEqual([await purge(db, "api_token", 3, true), await purge(db, "api_token", 3)], [[2], [2]]);
+    assert.deepEqual([await purge(db, "api_token", 3, { isDryRun: true }), await purge(db, "api_token", 3)], [[2], [2]]);
     assert.deepEqual(await ids(db, "api_token", "expires_at"), [3]);
   });
 
@@ -110,5 +126,21 @@ export function testPurge(open: OpenTestDatabase): void {
     await db.query("UPDATE dag_run SET version_id = 112 WHERE id = ?", SEED.hotRun);
     assert.deepEqual(await purge(db, "dag_version", LATER), [1]);
     assert.deepEqual(await ids(db, "dag_version"), [112, 120, 130]);
+  });
+
+  test("a DAG whose runs are kept longer keeps its versions as well; the others' runs go by themselves", async (t) => {
+    const db = await open(t);
+    await db.query("DELETE FROM asset_event");
+    await db.query("UPDATE dag_version SET retired_at = ? WHERE id = 111", SEEDED_AT);
+    await db.query("UPDATE dag_run SET version_id = 112");
+    assert.deepEqual(await purge(db, "dag_version", LATER, { keptLonger: [11] }), [0], "a run as old as it is kept");
+    await db.query("UPDATE dag_version SET retired_at = ? WHERE id = 111", SEEDED_AT - 2 * DAY_MS);
+    assert.deepEqual(await purge(db, "dag_version", LATER, { keptLonger: [11] }), [1]);
+    await db.query("UPDATE dag_version SET snapshot = ? WHERE id = 112", Buffer.from('{"retention":3600000}'));
+    assert.deepEqual((await db.reads.retention.dags()).map(({ retention }) => retention).toSorted(), [3_600_000, null, null]);
+    const step = { table: "dag_run", dag: 11, before: LATER, after: null, isDryRun: false, keptLonger: [] } as const;
+    const writer = new PurgeWriter(db.runner, REMOTE_PACE, false);
+    assert.equal((await db.runner.transaction(() => writer.step(step))).purged, 2);
+    assert.equal((await ids(db, "dag_run")).includes(SEED.manualRun), true, "of another DAG");
   });
 }

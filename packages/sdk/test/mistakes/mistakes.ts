@@ -117,6 +117,8 @@ defineAsset("m52", { schema: { type: "object" } });
 defineDag("m53", { schedule: [readings] }, (dag) => { dag.task("t", ({ event }) => event.payload); });
 // m54 outlets are assets, not their names
 defineDag("m54", { schedule: readings }, (dag) => { dag.task("t", { outlets: ["alerts"] }, () => 1); });
+// m55 a retention that is neither a duration nor 'forever'
+defineDag("m55", { schedule: readings, retention: "always" }, (dag) => { dag.task("t", () => 1); });
 // m91 a trigger that is only for deferral watches nothing
 declare const untilFile: Trigger & { readonly for: "deferral" };
 defineAsset("m91", { watchers: { w: untilFile } });

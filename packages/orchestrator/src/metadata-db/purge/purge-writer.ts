@@ -21,7 +21,7 @@ export class PurgeWriter {
   /** `hasBundles`: bundles are rows of this database, and no files. */
   constructor(runner: Pick<SqlRunner, "indexedBy">, pace: PurgePace, hasBundles: boolean) {
     this.#tables = {
-      dag_run: new RunPurge(pace),
+      dag_run: new RunPurge(pace, runner.indexedBy("dag_run_by_dag")),
       asset_event: new EventPurge(pace, runner.indexedBy("dag_run_active")),
       dead_letter: new RowPurge(pace, "dead_letter", "created_at"),
       message_seen: new SeenPurge(pace),

@@ -5,20 +5,22 @@ import { deleteKeys, findKeys, idAfter, type PurgePace, STEP_ROWS, type TablePur
 
 type Row = WalkedRow & { readonly state: number; readonly ended_at: number | null };
 
-const SELECT = "SELECT id, created_at AS at, state, ended_at FROM dag_run WHERE id > ? ORDER BY id LIMIT ?";
 const PENDING = `SELECT DISTINCT run_id AS key FROM outbox_message WHERE state < ${ACTIVE_LIMIT} AND run_id IN`;
 const OF_RUN = ["task_instance", "task_try", "xcom", "task_log", "dag_run_event", "outbox_message"];
 
-/** Runs that ended, with all that is theirs. One that is active stays, as does one with a message that is still to be sent. */
+/** Runs of one DAG that ended, with all that is theirs. One that is active stays, as does one with a message that is still to be sent. */
 export class RunPurge implements TablePurge {
   readonly #pace: PurgePace;
+  readonly #select: string;
 
-  constructor(pace: PurgePace) {
+  /** `byDag` leads SQLite to the index of a DAG's runs. */
+  constructor(pace: PurgePace, byDag: string) {
     this.#pace = pace;
+    this.#select = `SELECT id, created_at AS at, state, ended_at FROM dag_run ${byDag} WHERE dag = ? AND id > ? ORDER BY id LIMIT ?`;
   }
 
   *step(step: PurgeStep): Script<PurgeReceipt> {
-    const rows = yield* all<Row>(SELECT, idAfter(step), STEP_ROWS);
+    const rows = yield* all<Row>(this.#select, step.dag, idAfter(step), STEP_ROWS);
     return yield* walkRows(rows, step, this.#pace, (chunk) => this.#take(chunk, step));
   }
 

@@ -18,6 +18,7 @@ const CURRENT = "SELECT 1 AS one FROM dag WHERE id = ? AND version_id = ?";
 /** Dag versions that were replaced before the oldest event that is kept, and of which no run is kept. */
 export class VersionPurge implements TablePurge {
   readonly #pace: PurgePace;
+  readonly #firstRun: string;
   readonly #firstRunSince: string;
   readonly #hasRun: string;
   readonly #hasBundles: boolean;
@@ -26,6 +27,7 @@ export class VersionPurge implements TablePurge {
   constructor(pace: PurgePace, byDag: string, hasBundles: boolean) {
     this.#pace = pace;
     this.#hasBundles = hasBundles;
+    this.#firstRun = `SELECT created_at AS at FROM dag_run ${byDag} WHERE dag = ? ORDER BY id LIMIT 1`;
     this.#firstRunSince = `SELECT id FROM dag_run ${byDag} WHERE dag = ? AND created_at >= ? ORDER BY id LIMIT 1`;
     this.#hasRun = `SELECT 1 AS one FROM dag_run ${byDag} WHERE dag = ? AND id < ? AND version_id = ? LIMIT 1`;
   }
@@ -44,8 +46,8 @@ export class VersionPurge implements TablePurge {
     // Counted as if the runs and events before it had gone.
     if (step.isDryRun) return retired.length;
     let purged = 0;
-    for (const { id, dag } of retired) {
-      if ((yield* first(CURRENT, dag, id)) !== undefined || (yield* this.#isInUse(dag, id, step.before))) continue;
+    for (const { id, dag, retired_at: at } of retired) {
+      if ((yield* first(CURRENT, dag, id)) !== undefined || (yield* this.#isInUse({ dag, id, at }, step))) continue;
       yield* execute("DELETE FROM dag_version WHERE id = ?", id);
       purged += 1;
     }
@@ -53,8 +55,12 @@ export class VersionPurge implements TablePurge {
   }
 
   /** Runs that came after it was replaced are of others, so only the few that the purge has spared are looked through. */
-  *#isInUse(dag: number, versionId: number, before: number): Script<boolean> {
-    const bound = (yield* first<{ id: number }>(this.#firstRunSince, dag, before))?.id ?? Number.MAX_SAFE_INTEGER;
-    return (yield* first(this.#hasRun, dag, bound, versionId)) !== undefined;
+  *#isInUse({ dag, id, at }: { readonly dag: number; readonly id: number; readonly at: number | null }, step: PurgeStep): Script<boolean> {
+    if (step.keptLonger.includes(dag)) {
+      const oldest = (yield* first<{ at: number }>(this.#firstRun, dag))?.at ?? Number.POSITIVE_INFINITY;
+      return at === null || oldest <= at + DAY_MS;
+    }
+    const bound = (yield* first<{ id: number }>(this.#firstRunSince, dag, step.before))?.id ?? Number.MAX_SAFE_INTEGER;
+    return (yield* first(this.#hasRun, dag, bound, id)) !== undefined;
   }
 }

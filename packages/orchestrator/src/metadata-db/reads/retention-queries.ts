@@ -1,12 +1,24 @@
 import type { Kysely } from "kysely";
-import type { RetentionReads } from "../../domain/retention.ts";
+import type { DagSnapshot } from "../../domain/dag-snapshot.ts";
+import type { DagRetention, RetentionReads } from "../../domain/retention.ts";
 import type { Database } from "../../domain/tables.ts";
+import { decodeJson } from "../stored-json.ts";
 
 export class RetentionQueries implements RetentionReads {
   readonly #db: Kysely<Database>;
 
   constructor(db: Kysely<Database>) {
     this.#db = db;
+  }
+
+  async dags(): Promise<readonly DagRetention[]> {
+    const rows = await this.#db
+      .selectFrom("dag")
+      .innerJoin("dag_version", "dag_version.id", "dag.version_id")
+      .select(["dag.id", "snapshot"])
+      .orderBy("dag.id")
+      .execute();
+    return rows.map(({ id, snapshot }) => ({ dag: id, retention: decodeJson<DagSnapshot>(snapshot).retention ?? null }));
   }
 
   /** Counted by the smallest index; then only what is too much is walked. */
