@@ -24,7 +24,7 @@ async function losingWriter(t: TestContext) {
   t.after(() => writer.close());
   await writer.write([ingest(entry())], 1);
   const lost = ingest(entry());
-  const writing = assert.rejects(writer.write([lost], 2) as Promise<unknown>, StoreUnavailable);
+  const writing = assert.rejects(writer.write([lost], 2), StoreUnavailable);
   await eventually(async () => {
     const [row] = (await database.pool.query<{ pid: number }>(COMMITTING)).rows;
     assert.ok(row);

@@ -28,7 +28,7 @@ export class InboxLane {
   /** Rows up to it were read. */
   #cursor = 0;
   /** There may be rows above the cursor that nobody will offer. */
-  #isBehind: boolean;
+  #isBehind = true;
   #isReading = false;
   #isLoaded = false;
   #isDropChecked = false;
@@ -36,10 +36,8 @@ export class InboxLane {
   /** Instants before it are not made up for; set until the parts are loaded. */
   #skipUntil: number | null = null;
 
-  /** `pending`: how many rows there are. */
-  constructor(dag: DagEntry, store: InboxStore, epoch: number, pending: number) {
+  constructor(dag: DagEntry, store: InboxStore, epoch: number) {
     this.epoch = epoch;
-    this.#isBehind = pending > 0;
     this.dagId = dag.dagId;
     this.versionId = dag.version.id;
     this.#dag = dag.id;
@@ -66,6 +64,11 @@ export class InboxLane {
   /** Somebody may want what waits to be given up. */
   checkDrop(): void {
     this.#isDropChecked = false;
+  }
+
+  /** Nothing can start now. */
+  isIdle(now: number): boolean {
+    return this.#fold.pending === 0 && this.#timeParts.every((part) => dueInstant(part, this.#times.get(part.path)!, now) === null);
   }
 
   get isPaused(): boolean {

@@ -54,6 +54,8 @@ export class Inbox {
   readonly #shards = new Map<number, number>();
   #room = Promise.withResolvers<void>();
   #sweepAgainAt = 0;
+  /** Rows from this one on have not been looked at by any sweep. */
+  #unswept = Number.POSITIVE_INFINITY;
   #isRunning = false;
   #isScheduled = false;
 
@@ -96,7 +98,7 @@ export class Inbox {
       else if (known?.versionId === dag.version.id && known.epoch === epoch) {
         if (known.setPaused(dag.isPaused, now)) this.#touch(dag.id);
       } else {
-        const lane = new InboxLane(dag, store, epoch, this.#pending.ofDag(dag.id));
+        const lane = new InboxLane(dag, store, epoch);
         if (known?.isPaused && !dag.isPaused) lane.skipMissedTimes(now);
         this.#lanes.set(dag.id, lane);
         this.#touch(dag.id);
@@ -142,14 +144,28 @@ export class Inbox {
   async sweep(fromRow: number): Promise<void> {
     const { clock } = this.#options;
     const startedAt = clock.monotonic();
+    this.#unswept = Math.min(this.#unswept, fromRow);
     if (!this.#isRunning || startedAt < this.#sweepAgainAt) return;
-    await this.#recount();
+    const from = this.#unswept;
+    this.#unswept = Number.POSITIVE_INFINITY;
+    try {
+      await this.#recount();
+    } catch (error) {
+      this.#unswept = Math.min(this.#unswept, from);
+      throw error;
+    }
+    // Shards may have been gained while they could not be counted.
+    this.refresh();
     // A long inbox is counted more seldom.
     this.#sweepAgainAt = clock.monotonic() + SWEEP_SHARE * (clock.monotonic() - startedAt);
     for (const [dag, lane] of this.#lanes) {
-      if (this.#pending.ofDag(dag) === 0) continue;
-      lane.rewind(fromRow);
-      this.#touch(dag);
+      const isWaiting = this.#pending.ofDag(dag) > 0;
+      if (isWaiting) {
+        lane.rewind(from);
+        lane.checkDrop();
+      }
+      // The end of a run that had taken all room may have been told in vain.
+      if (isWaiting || lane.hasTimeParts) this.#touch(dag);
     }
   }
 
@@ -272,12 +288,13 @@ export class Inbox {
   }
 
   async #tryAdvance(dag: number): Promise<void> {
+    const lane = this.#lanes.get(dag);
     try {
       await this.#advance(dag);
     } catch (error) {
       // Its new holder goes on with the same rows.
       if (error instanceof ShardLost) {
-        this.#lanes.delete(dag);
+        if (this.#lanes.get(dag) === lane) this.#lanes.delete(dag);
         return;
       }
       await this.#retryLater(dag, error as Error);
@@ -287,18 +304,19 @@ export class Inbox {
   async #advance(id: number): Promise<void> {
     const { definitions, clock, committer } = this.#options;
     const lane = this.#lanes.get(id);
-    const before = lane === undefined ? undefined : this.#dagOf(lane);
+    const before = lane === undefined ? undefined : definitions().dags.get(lane.dagId);
     if (lane === undefined || before === undefined) return;
     const upTo = await lane.load(clock.now());
     if (upTo > 0) {
       await this.#dropRequested(before, upTo);
       return;
     }
-    if (await lane.readPage(definitions())) this.#touch(id);
+    if (this.#dagOf(lane) !== undefined && (await lane.readPage(definitions()))) this.#touch(id);
+    const room = await this.#roomFor(lane);
     const dag = this.#dagOf(lane);
     if (dag === undefined || this.#lanes.get(id) !== lane) return;
     const now = clock.now();
-    const writes = this.#foldOf(dag, lane, now);
+    const writes = this.#foldOf(dag, lane, room, now);
     this.#arm(id, lane.nextTime(now));
     if (!hasWrites(writes)) return;
     await committer.fold(writes);
@@ -331,9 +349,21 @@ export class Inbox {
     this.#touch(dag);
   }
 
-  #foldOf(dag: DagEntry, lane: InboxLane, now: number): FoldWrites {
-    const limit = dag.version.snapshot.maxActiveRuns ?? MAX_UNFINISHED;
-    const room = Math.min(RUNS_PER_FOLD, limit - (this.#unfinished.get(dag.id) ?? 0));
+  /**
+   * Runs that may be started now. What is counted here is near enough to leave it be; a limit that a DAG sets is kept by what
+   * the metadata DB has: runs end in other processes, and a count is never of the moment in which it arrives.
+   */
+  async #roomFor(lane: InboxLane): Promise<number> {
+    const dag = this.#dagOf(lane);
+    if (dag === undefined) return 0;
+    const limit = dag.version.snapshot.maxActiveRuns;
+    const room = (limit ?? MAX_UNFINISHED) - (this.#unfinished.get(dag.id) ?? 0);
+    if (limit === null || room <= 0 || lane.isIdle(this.#options.clock.now())) return Math.min(RUNS_PER_FOLD, room);
+    const unfinished = (await this.#options.store.countUnfinished(dag.id)).get(dag.id) ?? 0;
+    return Math.min(RUNS_PER_FOLD, limit - unfinished);
+  }
+
+  #foldOf(dag: DagEntry, lane: InboxLane, room: number, now: number): FoldWrites {
     const scheduled = lane.takeDueTimes(room, now);
     const runs: FoldedRun[] = [];
     while (runs.length + scheduled.length < room) {
