@@ -24,6 +24,12 @@ export interface ProcessTable {
   started_at: number;
 }
 
+export interface ProcessStatusTable {
+  process_id: number;
+  status: string;
+  at: number;
+}
+
 export interface DagTable {
   id: number;
   dag_id: string;
@@ -351,6 +357,7 @@ export interface Database {
   meta: MetaTable;
   commit_counter: CommitCounterTable;
   process: ProcessTable;
+  process_status: ProcessStatusTable;
   dag: DagTable;
   dag_version: DagVersionTable;
   asset: AssetTable;

@@ -271,6 +271,13 @@ CREATE TABLE process (
   CONSTRAINT process_state_check CHECK ((state = ANY (ARRAY['live'::text, 'dead'::text])))
 ) WITH (fillfactor=20, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=500);
 
+CREATE TABLE process_status (
+  process_id bigint NOT NULL,
+  status text NOT NULL,
+  at bigint NOT NULL,
+  CONSTRAINT process_status_pkey PRIMARY KEY (process_id)
+);
+
 CREATE TABLE shard (
   id integer NOT NULL,
   owner_id bigint,

@@ -267,6 +267,12 @@ CREATE TABLE process (
   started_at INTEGER NOT NULL
 );
 
+CREATE TABLE process_status (
+  process_id INTEGER PRIMARY KEY,
+  status TEXT NOT NULL,
+  at INTEGER NOT NULL
+);
+
 CREATE TABLE shard (
   id INTEGER PRIMARY KEY,
   owner_id INTEGER,

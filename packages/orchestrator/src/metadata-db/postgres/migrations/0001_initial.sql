@@ -26,6 +26,13 @@ CREATE TABLE process (
   started_at bigint NOT NULL
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
+-- What a process tells of itself to the others: its triggers, workers and what has no room. JSON.
+CREATE TABLE process_status (
+  process_id bigint PRIMARY KEY,
+  status text NOT NULL,
+  at bigint NOT NULL
+);
+
 -- Definitions ------------------------------------------------------------------------------------------------------
 
 CREATE TABLE dag (

@@ -31,6 +31,13 @@ CREATE TABLE process (
   started_at INTEGER NOT NULL
 );
 
+-- What a process tells of itself to the others: its triggers, workers and what has no room. JSON.
+CREATE TABLE process_status (
+  process_id INTEGER PRIMARY KEY,
+  status TEXT NOT NULL,
+  at INTEGER NOT NULL
+);
+
 -- Definitions ------------------------------------------------------------------------------------------------------
 
 CREATE TABLE dag (
