@@ -62,10 +62,9 @@ export interface SchedulerOptions {
 const RECORD_AFTER_MS = 1_000;
 
 /**
- * Advances runs. Active runs are in memory and the metadata DB is their log: a report from a worker becomes, by a
- * pure step, rows and ready tasks; the rows go into the next commit, and after it the tasks to the executor.
- * What does not fit into memory (ActiveRuns) or waits for a retry is in the metadata DB alone, and is
- * read when there is room or when it is due; recovery after a crash is the same reading, from the start.
+ * Advances runs. Active runs are in memory and the metadata DB is their log: a report from a worker becomes, by a pure step, rows and
+ * ready tasks; the rows go into the next commit, and after it the tasks to the executor. What does not fit into memory (ActiveRuns) or
+ * waits for a retry is in the metadata DB alone, and is read when there is room or when it is due; recovery is the same, from the start.
  */
 export class Scheduler implements Service, ExecutorListener {
   readonly backlog: Backlog;
@@ -166,6 +165,7 @@ export class Scheduler implements Service, ExecutorListener {
   async sweep(fromId: number): Promise<void> {
     if (!this.#isStarted || this.#isDraining) return;
     await this.#loader.sweep(fromId);
+    await this.backlog.correct(() => this.#options.store.countUnstarted());
     await this.inbox.sweep(fromId);
   }
 

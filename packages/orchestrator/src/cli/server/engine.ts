@@ -64,6 +64,7 @@ export class Engine implements EngineControl {
   readonly #room: ClusterRoom;
   readonly #running = { scheduler: false, triggerer: false };
   #peers: readonly string[] = [];
+  #unswept = Number.POSITIVE_INFINITY;
   #isReady = false;
   #isStopping = false;
   #lastPass: LoadPass = { files: [], errors: [] };
@@ -286,9 +287,19 @@ export class Engine implements EngineControl {
     else if (wake.kind === "look") void this.#quietly("looking around failed", this.#sweep(0));
   }
 
+  /** What a sweep that failed, or came too early, was to look at is looked at by the next one. */
   async #sweep(fromId: number): Promise<void> {
+    this.#unswept = Math.min(this.#unswept, fromId);
     await this.definitions.refresh();
-    await this.scheduler.sweep(fromId);
+    if (!this.#running.scheduler) return;
+    const from = this.#unswept;
+    this.#unswept = Number.POSITIVE_INFINITY;
+    try {
+      await this.scheduler.sweep(from);
+    } catch (error) {
+      this.#unswept = Math.min(this.#unswept, from);
+      throw error;
+    }
   }
 
   /** The next sweep does it again. */
