@@ -38,10 +38,12 @@ export async function audit(
   sent: readonly Sent[],
   triesFile: string,
   replies: () => Promise<readonly number[]>,
+  /** How many the topic holds. */
+  records: () => Promise<number>,
 ): Promise<readonly Question[]> {
   const acknowledged = new Set(sent.flatMap((one) => [...one.acknowledged]));
   const possible = new Set([...acknowledged, ...sent.flatMap((one) => [...one.uncertain])]);
-  const events = await numbersIn(db, "SELECT e.payload FROM asset_event e JOIN asset a ON a.id = e.asset_id WHERE a.name = 'messages'");
+  const events = await readEvents(db);
   const one = async (sql: string): Promise<number> => Number((await db.rows<{ n: number | string }>(sql))[0]?.n ?? 0);
   const stuck = await one("SELECT count(*) AS n FROM dag_run WHERE state < 10");
   const runs = await one("SELECT count(*) AS n FROM dag_run r JOIN dag d ON d.id = r.dag WHERE d.dag_id = 'answer'");
@@ -65,18 +67,23 @@ export async function audit(
   });
   const lost = [...acknowledged].filter((n) => !events.has(n));
   const unknown = [...events.keys()].filter((n) => !possible.has(n));
-  const doubled = [...events.values()].filter((times) => times > 1).length;
+  const sentTwice = [...events.values()].filter((identities) => identities.length > 1).length;
+  const identities = [...events.values()].flat();
+  const doubled = identities.length - new Set(identities).size;
+  const fromKafka = identities.filter((identity) => identity.startsWith("offset ")).length;
   return [
     { question: "messages that a broker acknowledged", answer: String(acknowledged.size), isSound: acknowledged.size > 0 },
     count("of them without an asset event (lost)", lost.length, 0),
     count("asset events of one message too many (P2)", doubled, 0),
+    count("asset events of Kafka's records, each once", fromKafka, await records()),
+    { question: "messages whose sender gave them to SQS twice, when it got no answer", answer: String(sentTwice), isSound: true },
     count("asset events that nobody sent", unknown.length, 0),
     count("runs stuck", stuck, 0),
     count("runs failed", failed, 0),
-    count("runs for these events", runs, events.size),
+    count("runs for these events", runs, identities.length),
     count("runs doubled", runs - distinct, 0),
     count("tries with two outcomes: outlet events too many", outlets - outletRuns, 0),
-    count("runs with an outlet event", outletRuns, events.size),
+    count("runs with an outlet event", outletRuns, identities.length),
     count("tries with two outcomes: outbox messages too many", messages - messageRuns, 0),
     count("events that wait", waiting, 0),
     count("outlet events taken by the second DAG, each once", summed, outlets),
@@ -91,12 +98,23 @@ export async function audit(
   ];
 }
 
-/** How often each number came. */
-async function numbersIn(db: AuditedDatabase, sql: string): Promise<ReadonlyMap<number, number>> {
-  const found = new Map<number, number>();
-  for (const { payload } of await db.rows<{ payload: Buffer }>(sql)) {
+/** What the broker calls each message that brought a number. */
+async function readEvents(db: AuditedDatabase): Promise<ReadonlyMap<number, readonly string[]>> {
+  const found = new Map<number, string[]>();
+  const rows = await db.rows<{
+    payload: Buffer;
+    source_id: number;
+    partition: string | null;
+    message_offset: number | null;
+    message_id: string | null;
+  }>(
+    `SELECT e.payload, e.source_id, e.partition, e.message_offset, e.message_id FROM asset_event e JOIN asset a ON a.id = e.asset_id
+     WHERE a.name = 'messages'`,
+  );
+  for (const { payload, source_id: source, partition, message_offset: offset, message_id: id } of rows) {
     const { n } = JSON.parse(payload.toString()) as { n: number };
-    found.set(n, (found.get(n) ?? 0) + 1);
+    const identity = offset === null ? `id ${source} ${id}` : `offset ${source} ${partition} ${offset}`;
+    found.set(n, [...(found.get(n) ?? []), identity]);
   }
   return found;
 }

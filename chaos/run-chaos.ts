@@ -95,7 +95,7 @@ async function killAtRandom(scene: Scene, { durationMs, seed, print }: ChaosOpti
     const name = isFrozen ? `${victim.name} (frozen)` : victim.name;
     kills.set(name, (kills.get(name) ?? 0) + 1);
     const killing = (async () => {
-      if (isFrozen) await victim.freeze!(frozenMs);
+      if (isFrozen) await victim.freeze?.(frozenMs);
       else {
         await victim.kill();
         await pause(downMs);
@@ -116,12 +116,13 @@ async function settle(scene: Scene, producers: readonly SteadyProducer[], print:
     const records = await scene.kafka.client.read(scene.repliesTopic);
     return records.map(({ value }) => (JSON.parse(value!.toString()) as { n: number }).n);
   };
+  const records = async (): Promise<number> => (await scene.kafka.client.read(scene.topic)).length;
   try {
     const until = performance.now() + SETTLE_MS;
-    let questions = await audit(database, sets, scene.triesFile, replies);
+    let questions = await audit(database, sets, scene.triesFile, replies, records);
     while (!isSound(questions) && performance.now() < until) {
       await pause(2_000);
-      questions = await audit(database, sets, scene.triesFile, replies);
+      questions = await audit(database, sets, scene.triesFile, replies, records);
     }
     for (const { question, answer, isSound: isFine } of questions) print(`${isFine ? " ok " : "FAIL"}  ${question}: ${answer}`);
     const restarted = scene.members.filter(({ restarts }) => restarts > 0);
