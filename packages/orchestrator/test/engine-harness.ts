@@ -26,10 +26,10 @@ export interface EngineHarness {
   /** Lines at level warn and above. */
   readonly warnings: string[];
   /** Starts a run by hand and waits for its end. */
-  run(dagId: string, options?: { payload?: unknown; params?: Record<string, unknown> }): Promise<RunRow>;
-  create(dagId: string, options?: { payload?: unknown; params?: Record<string, unknown> }): Promise<number>;
-  ended(runId: number): Promise<RunRow>;
-  stop(deadlineMs?: number): Promise<void>;
+  readonly run: (dagId: string, options?: { payload?: unknown; params?: Record<string, unknown> }) => Promise<RunRow>;
+  readonly create: (dagId: string, options?: { payload?: unknown; params?: Record<string, unknown> }) => Promise<number>;
+  readonly ended: (runId: number) => Promise<RunRow>;
+  readonly stop: (deadlineMs?: number) => Promise<void>;
 }
 
 export interface RunRow {

@@ -17,9 +17,9 @@ interface Cluster {
   readonly folder: string;
   readonly address: string;
   /** An object among the arguments is its environment. */
-  start(name: string, ...args: readonly (string | Readonly<Record<string, string>>)[]): Member;
-  rows<Row extends object>(sql: string): Promise<readonly Row[]>;
-  call(path: string, body?: object): Promise<Record<string, unknown>>;
+  readonly start: (name: string, ...args: readonly (string | Readonly<Record<string, string>>)[]) => Member;
+  readonly rows: <Row extends object>(sql: string) => Promise<readonly Row[]>;
+  readonly call: (path: string, body?: object) => Promise<Record<string, unknown>>;
 }
 
 async function setUp(t: TestContext, files: Readonly<Record<string, (folder: string) => string>>): Promise<Cluster> {
@@ -198,7 +198,10 @@ test("SIGTERM: a scheduler gives up its shards at once, ends what it runs, and l
   assert.deepEqual(await rows("SELECT 1 FROM dag_run WHERE state >= 10"), [], "they still run");
   appendFileSync(join(folder, "go"), "");
   await stopped;
-  assert.deepEqual(await rows("SELECT state, is_adopted FROM dag_run"), Array(4).fill({ state: 10, is_adopted: 0 }));
+  assert.deepEqual(
+    await rows("SELECT state, is_adopted FROM dag_run"),
+    Array.from({ length: 4 }, () => ({ state: 10, is_adopted: 0 })),
+  );
   assert.equal(linesOf(join(folder, "tries")).length, 4);
 });
 
