@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { test, type TestContext } from "node:test";
 import { createServer, connect, type Socket } from "node:net";
-import { skipWithout } from "@millrace/test-services";
+import { skipWithout, TcpProxy } from "@millrace/test-services";
 import { ShardLost } from "../src/domain/committer.ts";
 import { type BatchWriter, StoreUnavailable, type Work, WorkFailure } from "../src/metadata-db/committer.ts";
 import { PostgresBatchWriter } from "../src/metadata-db/postgres/postgres-batch-writer.ts";
@@ -36,7 +36,10 @@ testBatchWriter({
 
 const skip = skipWithout("postgres");
 
-async function openPostgresWriters(t: TestContext, { port }: { readonly port?: number } = {}) {
+async function openPostgresWriters(
+  t: TestContext,
+  { port, answerWithinMs }: { readonly port?: number; readonly answerWithinMs?: number } = {},
+) {
   const url = new URL(await createDatabase());
   const database = await openTestPostgres(t, url.href);
   if (port !== undefined) url.port = String(port);
@@ -47,7 +50,7 @@ async function openPostgresWriters(t: TestContext, { port }: { readonly port?: n
   const fenced: number[] = [];
   const writerOf = (processId: number): PostgresBatchWriter => {
     const writer = new PostgresBatchWriter({
-      makeClient: () => database.makeClient("commits", { pipeline: true, connectionString: url.href }),
+      makeClient: () => database.makeClient("commits", { pipeline: true, connectionString: url.href, query_timeout: answerWithinMs }),
       processId,
       ownerOf: () => processId,
       onFenced: () => void fenced.push(processId),
@@ -158,4 +161,29 @@ test("PostgreSQL: a commit whose answer is lost is not stored again, and what it
   assert.deepEqual(receipt.results, [{ events: 1, deadLetters: 0, duplicates: 0, runs: 1 }, undefined]);
   assert.equal((await select("SELECT 1 FROM asset_event")).length, 3);
   assert.equal((await writer.write([ingest(entry())], 4)).runs.length, 1, "told once");
+});
+
+test("PostgreSQL: a connection that is never heard of again is given up; what was on its way is stored once", { skip }, async (t) => {
+  const proxy = await TcpProxy.start((await sharedPostgres()).port);
+  t.after(() => proxy.stop());
+  const { all: select, writer } = await openPostgresWriters(t, { port: proxy.port, answerWithinMs: 500 });
+  const { runs } = await writer.write([ingest(entry())], 1);
+  const event = { taskIndex: 0, mapIndex: 0, event: entry().events[0]! };
+  const ended = step(runs[0]!.id, { outletEvents: [event] });
+  proxy.silence();
+  await assert.rejects(async () => writer.write([ended], 2), StoreUnavailable);
+  proxy.heal();
+  await writer.write([ended], 3);
+  assert.equal((await select("SELECT 1 FROM asset_event")).length, 2);
+});
+
+test("PostgreSQL: tables that are gone for a while are no fault of what is to be stored", { skip }, async (t) => {
+  const { all: select, writer } = await openPostgresWriters(t);
+  const { runs } = await writer.write([ingest(entry())], 1);
+  const ended = step(runs[0]!.id, { run: { state: 10, startedAt: 1, endedAt: 2, rescues: 0, error: null } });
+  await select("ALTER TABLE dag_run RENAME TO elsewhere");
+  for (const work of [ingest(entry()), ended]) await assert.rejects(async () => writer.write([work], 2), StoreUnavailable);
+  await select("ALTER TABLE elsewhere RENAME TO dag_run");
+  await writer.write([ended], 3);
+  assert.deepEqual(await select("SELECT state FROM dag_run"), [{ state: 10 }]);
 });

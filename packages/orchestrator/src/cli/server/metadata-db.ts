@@ -88,9 +88,18 @@ const COMMIT_OPTIONS = [
   "enable_hashjoin=off",
   "enable_mergejoin=off",
   "idle_in_transaction_session_timeout=5000",
+  // An administrator's limits are for queries: a commit that ran into them would never end.
+  "statement_timeout=0",
+  "lock_timeout=0",
 ]
   .map((setting) => `-c ${setting}`)
   .join(" ");
+
+/** Past these the connection is given up: a network may have forgotten it, without a word to anyone. */
+const COMMIT_WITHIN_MS = 30_000;
+const BEAT_WITHIN_MS = 5_000;
+/** One to beat and look, one to notify. */
+const CLUSTER_CONNECTIONS = 2;
 
 async function openOnServer(options: MetadataDbOptions, cleanup: Cleanup): Promise<MetadataDb> {
   const { config, roles, clock, log, onFenced } = options;
@@ -99,10 +108,12 @@ async function openOnServer(options: MetadataDbOptions, cleanup: Cleanup): Promi
   const database = await openPostgres({ url, poolUrl, role: `${roles.join("+")} ${process.pid}`, log });
   cleanup.add(async () => database.close());
   const runner = new PostgresRunner(database.pool, database.address);
+  const clusterPool = database.makePool("heartbeats", CLUSTER_CONNECTIONS, BEAT_WITHIN_MS);
+  cleanup.add(async () => clusterPool.end());
   const makeClient = () => database.makeClient("cluster");
   const cluster = await PostgresCluster.join({
-    runner,
-    pool: database.pool,
+    runner: new PostgresRunner(clusterPool, database.address),
+    pool: clusterPool,
     makeClient,
     roles,
     clock,
@@ -110,7 +121,7 @@ async function openOnServer(options: MetadataDbOptions, cleanup: Cleanup): Promi
   });
   cleanup.add(async () => cluster.stop());
   const writer = new PostgresBatchWriter({
-    makeClient: () => database.makeClient("commits", { pipeline: true, options: COMMIT_OPTIONS }),
+    makeClient: () => database.makeClient("commits", { pipeline: true, options: COMMIT_OPTIONS, query_timeout: COMMIT_WITHIN_MS }),
     processId: cluster.processId,
     ownerOf: () => cluster.ownerOf(),
     onFenced,

@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from "kysely";
-import type { Pool, PoolClient } from "pg";
+import { DatabaseError, type Pool, type PoolClient } from "pg";
 import type { Reads } from "../../domain/reads.ts";
 import type { Database } from "../../domain/tables.ts";
 import { createReads } from "../reads/create-reads.ts";
@@ -16,9 +16,14 @@ function explainingPool(pool: Pool, address: string): PostgresPool {
     throw explainPostgresError(error, address);
   };
   const explaining = (client: PoolClient): PostgresPoolClient => {
+    // One that did not answer still waits for it: nobody can use it again.
+    let isBroken = false;
     const query = async (sql: string, parameters: readonly unknown[]): Promise<unknown> =>
-      client.query(sql, [...parameters]).catch(explain);
-    return { query: query as PostgresPoolClient["query"], release: (destroy) => client.release(destroy) };
+      client.query(sql, [...parameters]).catch((error: unknown) => {
+        isBroken ||= !(error instanceof DatabaseError);
+        return explain(error);
+      });
+    return { query: query as PostgresPoolClient["query"], release: (destroy) => client.release(destroy === true || isBroken) };
   };
   return { options: pool.options, connect: async () => explaining(await pool.connect().catch(explain)), end: async () => pool.end() };
 }

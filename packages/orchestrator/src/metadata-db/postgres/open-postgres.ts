@@ -12,10 +12,13 @@ export interface PostgresOptions extends PostgresAddress {
   readonly log: Log;
   /** Connections of the pool at most. */
   readonly poolSize?: number;
+  /** After which an answer is not waited for any more: the network may have forgotten the connection. */
+  readonly answerWithinMs?: number;
 }
 
 const POOL_SIZE = 8;
 const IDLE_MS = 30_000;
+const ANSWER_WITHIN_MS = 60_000;
 
 /** A migrated metadata DB on PostgreSQL. */
 export class PostgresDatabase {
@@ -28,13 +31,23 @@ export class PostgresDatabase {
 
   constructor(options: PostgresOptions) {
     this.#options = options;
-    const { url, poolUrl, role, log, poolSize = POOL_SIZE } = options;
+    const { url, poolUrl, role, poolSize = POOL_SIZE, answerWithinMs = ANSWER_WITHIN_MS } = options;
     this.address = describeAddress(url);
     const config = poolUrl === null ? clientConfig(options, "pool") : pooledConfig({ url: poolUrl, role }, "pool");
-    this.pool = new Pool({ ...config, max: poolSize, idleTimeoutMillis: IDLE_MS });
+    this.pool = this.#makePool({ ...config, query_timeout: answerWithinMs }, poolSize);
+  }
+
+  /** Of one's own, at most so many connections, past pgbouncer: what others do at length is not in its way. Closed by its maker. */
+  makePool(purpose: string, size: number, answerWithinMs: number): Pool {
+    return this.#makePool({ ...clientConfig(this.#options, purpose), query_timeout: answerWithinMs }, size);
+  }
+
+  #makePool(config: ClientConfig, size: number): Pool {
+    const pool = new Pool({ ...config, max: size, idleTimeoutMillis: IDLE_MS });
     // A connection that breaks while a query is on its way fails the query as well; unheard, it would end the process.
-    this.pool.on("connect", (client) => client.on("error", ignore));
-    this.pool.on("error", (error) => log.debug("an idle connection to PostgreSQL broke", { error: error.message }));
+    pool.on("connect", (client) => client.on("error", ignore));
+    pool.on("error", (error) => this.#options.log.debug("an idle connection to PostgreSQL broke", { error: error.message }));
+    return pool;
   }
 
   /**

@@ -102,6 +102,7 @@ export class PostgresBatchWriter implements BatchWriter {
       return receipt;
     } catch (error) {
       if (isCommitSent && !(error instanceof DatabaseError)) this.#uncertain = uncertain;
+      else if (!(error instanceof DatabaseError)) this.#disconnect();
       // Whatever it says: the connection is given up where it does not obey.
       else await client.query("ROLLBACK").catch(() => this.#disconnect());
       throw error;
@@ -179,7 +180,8 @@ export class PostgresBatchWriter implements BatchWriter {
       this.#options.onFenced();
       return new StoreUnavailable("another process has declared this one dead", { cause: error });
     }
-    const isAboutBatch = error instanceof DatabaseError ? /^(22|23|54|42(?!501))/.test(code) : error instanceof RangeError;
+    // Class 42 is about tables that are not what this version knows, by a restore or another version, never about what is stored.
+    const isAboutBatch = error instanceof DatabaseError ? /^(22|23|54)/.test(code) : error instanceof RangeError;
     if (isAboutBatch) return error;
     if (!(error instanceof DatabaseError) || error.severity !== "ERROR") this.#disconnect();
     return new StoreUnavailable((error as Error).message, { cause: error });
