@@ -11,6 +11,8 @@ import { hashPassword } from "../src/api/auth/password.ts";
 import { discoverProviders } from "../src/cli/server/discover-providers.ts";
 import { makeAccess } from "../src/cli/server/make-access.ts";
 import type { Role } from "../src/domain/account-store.ts";
+import { ROLES } from "../src/domain/cluster.ts";
+import type { ProcessView } from "../src/domain/process-status.ts";
 import { systemClock } from "../src/domain/clock.ts";
 import { buildDefinitions } from "../src/domain/definitions.ts";
 import type { EngineControl, EngineHealth } from "../src/domain/engine-control.ts";
@@ -67,6 +69,7 @@ const HEALTHY: EngineHealth = { isReady: true, loader: true, scheduler: true, tr
 const TRIGGER_HEALTH: TriggerHealth = {
   triggerId: SEED.trigger,
   state: "streaming",
+  pausedAt: null,
   lastError: null,
   lastMessageAt: null,
   reconnects: 0,
@@ -84,6 +87,20 @@ const WORKER_HEALTH: WorkerHealth = {
   running: 3,
   lastHeartbeatAt: 1_700_000_000_000,
   reason: "its connection is cut",
+};
+const PROCESS: ProcessView = {
+  id: 3,
+  roles: ROLES,
+  host: "machine-1",
+  pid: 4_712,
+  address: null,
+  load: 7,
+  fullTriggers: [],
+  startedAt: 1_700_000_000_000,
+  state: "live",
+  heartbeatAgeMs: 250,
+  shards: 64,
+  status: { version: "9.9.9", triggers: [{ ...TRIGGER_HEALTH, lag: 42 }], workers: [WORKER_HEALTH], full: [] },
 };
 export const PASSWORD = "correct horse battery staple";
 
@@ -125,9 +142,8 @@ export async function makeApi(t: TestContext, environment: Readonly<Record<strin
     testConnection: (connection) => testConnection(parts, connection),
     publish: (request) => publishMessages({ ...parts, connections: access.connections }, request),
     purge: (request) => retention.purge(request, 20_000),
-    triggerHealth: () => [TRIGGER_HEALTH],
-    triggerLags: async () => new Map([[SEED.trigger, 42]]),
-    workers: async () => [WORKER_HEALTH],
+    processes: async () => [PROCESS],
+    processStates: () => [PROCESS],
     version: "9.9.9",
     clock: systemClock,
     log,

@@ -22,6 +22,7 @@ class Member implements ClusterListener {
   /** By the monotonic clock that this member alone has. */
   passedMs = 0;
   load: OwnLoad = { load: 0, fullTriggers: [], address: null };
+  status: object = { version: "1" };
 
   onShards(): void {
     this.events.push("shards");
@@ -71,7 +72,11 @@ async function setUp(t: TestContext) {
       log: silent,
       deadAfterMs: 3_000,
     });
-    member.cluster.connect(member, () => member.load);
+    member.cluster.connect(
+      member,
+      () => member.load,
+      async () => member.status,
+    );
     t.after(() => member.cluster.stop());
     await member.cluster.start();
     return member;
@@ -214,4 +219,35 @@ test("a process that stops in order gives its shards up first, and what it leave
   await a.cluster.stop();
   await b.beat();
   assert.deepEqual(b.adopted, [{ dag: 1, triggerId: null, count: 1, fromRun: 1 }]);
+});
+
+test("a process tells of itself where that has changed; what a dead one told is forgotten", { skip }, async (t) => {
+  const { join, select } = await setUp(t);
+  const [a, b] = [await join(), await join(["api-server"])];
+  const told = async (): Promise<unknown> =>
+    (await select<{ process_id: number; status: string }>("SELECT process_id, status FROM process_status ORDER BY process_id")).map(
+      (row) => [row.process_id, JSON.parse(row.status)],
+    );
+  await eventually(async () =>
+    assert.deepEqual(await told(), [
+      [a.cluster.processId, { version: "1" }],
+      [b.cluster.processId, { version: "1" }],
+    ]),
+  );
+  a.status = { version: "2" };
+  for (let beat = 0; beat < 3; beat += 1) await a.cluster.tick();
+  await eventually(async () => assert.deepEqual(((await told()) as unknown[])[0], [a.cluster.processId, { version: "2" }]));
+  await b.cluster.tick();
+  assert.deepEqual(
+    b.cluster.states.map(({ roles, state, shards, heartbeatAgeMs }) => [roles.length, state, shards, heartbeatAgeMs]),
+    [
+      [3, "live", 64, 0],
+      [1, "live", 0, 0],
+    ],
+  );
+  await a.cluster.release();
+  await b.cluster.tick();
+  assert.deepEqual([b.cluster.states[0]?.state, b.cluster.states[0]?.shards], ["draining", 0]);
+  await a.cluster.stop();
+  assert.deepEqual(await told(), [[b.cluster.processId, { version: "1" }]]);
 });

@@ -3,11 +3,12 @@ import type { FastifyBaseLogger, FastifyInstance, RawReplyDefaultExpression, Raw
 import type { ConnectionTestResult, Connection } from "@millrace/sdk/provider";
 import type { Account, AccountStore, Role } from "../domain/account-store.ts";
 import type { AuditLog } from "../domain/audit-log.ts";
+import type { ProcessState } from "../domain/cluster.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { ConnectionRegistry } from "../domain/connection-registry.ts";
 import type { EngineControl } from "../domain/engine-control.ts";
-import type { TriggerHealth, WorkerHealth } from "../domain/health.ts";
 import type { Log } from "../domain/log.ts";
+import type { ProcessView } from "../domain/process-status.ts";
 import type { Published, PublishRequest } from "../domain/publish.ts";
 import type { Reads } from "../domain/reads.ts";
 import type { PurgeReport, PurgeRequest } from "../domain/retention.ts";
@@ -27,12 +28,10 @@ export interface ApiContext {
   readonly publish: (request: PublishRequest) => Promise<Published>;
   /** For some seconds at most: what is left, the next one goes on with. */
   readonly purge: (request: PurgeRequest) => Promise<PurgeReport>;
-  /** The triggers of this process, as they are now. */
-  readonly triggerHealth: () => readonly TriggerHealth[];
-  /** Messages that wait in the broker, by trigger; those whose broker does not tell are left out. */
-  readonly triggerLags: () => Promise<ReadonlyMap<number, number>>;
-  /** The workers of this scheduler, local ones too. */
-  readonly workers: () => Promise<readonly WorkerHealth[]>;
+  /** All on the metadata DB: this one as it is now, the others as they told last. Brokers are asked: it takes a moment. */
+  readonly processes: () => Promise<readonly ProcessView[]>;
+  /** The same without what they tell of themselves, at once. */
+  readonly processStates: () => readonly ProcessState[];
   readonly version: string;
   readonly clock: Clock;
   readonly log: Log;

@@ -25,6 +25,7 @@ import { eventLogRoutes } from "./routes/event-log-routes.ts";
 import { importErrorRoutes } from "./routes/import-error-routes.ts";
 import { loginRoutes } from "./routes/login-routes.ts";
 import { monitorRoutes } from "./routes/monitor-routes.ts";
+import { processRoutes } from "./routes/process-routes.ts";
 import { publishRoutes } from "./routes/publish-routes.ts";
 import { queuedEventRoutes } from "./routes/queued-event-routes.ts";
 import { runWaitRoutes } from "./routes/run-wait-routes.ts";
@@ -101,6 +102,7 @@ function createServer(): ApiServer {
 
 function addRoutes(app: ApiServer, context: ApiContext): void {
   monitorRoutes(app, context);
+  processRoutes(app, context);
   loginRoutes(app, context, new LoginLimit(context.clock));
   dagRoutes(app, context);
   dagPauseRoutes(app, context);

@@ -30,15 +30,22 @@ export interface TaskBody {
 export interface WatcherBody {
   readonly asset_name: string;
   readonly name: string;
+  readonly trigger_id: number;
   readonly kind: string;
   readonly connection_id: string;
   readonly params: Readonly<Record<string, unknown>>;
+  readonly group: string;
+  readonly where: string | null;
   readonly health: {
     readonly state: string;
+    readonly paused_since: string | null;
+    readonly waits_for: readonly string[];
     readonly last_error: string | null;
     readonly last_message_at: string | null;
     readonly messages: number;
     readonly lag: number | null;
+    readonly reconnects: number;
+    readonly processes: readonly number[];
   } | null;
 }
 
@@ -109,6 +116,21 @@ export interface DecisionBody {
 export interface LogPageBody {
   readonly content: readonly { readonly timestamp: string; readonly event: string; readonly level: string }[];
   readonly continuation_token: string | null;
+}
+
+export interface ProcessBody {
+  readonly process_id: number;
+  readonly roles: readonly string[];
+  readonly host: string;
+  readonly pid: number;
+  readonly state: string;
+  readonly started_at: string;
+  readonly heartbeat_age_seconds: number;
+  readonly shards: number;
+  readonly load: number;
+  readonly version: string | null;
+  readonly workers: number;
+  readonly triggers: number;
 }
 
 export interface WorkerBody {

@@ -8,6 +8,7 @@ import { dbCommand } from "./commands/db-command.ts";
 import { deadLettersCommand } from "./commands/dead-letters-command.ts";
 import { eventsCommand } from "./commands/events-command.ts";
 import { initCommand } from "./commands/init-command.ts";
+import { processesCommand } from "./commands/processes-command.ts";
 import { publishCommand } from "./commands/publish-command.ts";
 import { runsCommand } from "./commands/runs-command.ts";
 import { apiServerCommand, schedulerCommand, standaloneCommand, triggererCommand } from "./commands/server-commands.ts";
@@ -53,7 +54,7 @@ Exit codes: 0 it worked, 1 it failed, 2 the command line or a setting is not und
   program.addCommand(eventsCommand(context));
   program.addCommand(assetsCommand(context));
   program.addCommand(watchersCommand(context));
-  program.addCommand(workersCommand(context));
+  program.addCommand(workersCommand(context)).addCommand(processesCommand(context));
   program.addCommand(deadLettersCommand(context));
   program.addCommand(xcomsCommand(context));
   program.addCommand(connectionsCommand(context));

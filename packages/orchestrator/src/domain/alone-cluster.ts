@@ -1,12 +1,27 @@
-import type { ClusterMember } from "./cluster.ts";
+import type { ClusterListener, ClusterMember, ClusterProcess, OwnLoad, ProcessState } from "./cluster.ts";
+
+/** Itself, for those who list processes. */
+type AloneProcess = Pick<ProcessState, "roles" | "host" | "pid" | "startedAt">;
+
+const SHARDS = 64;
 
 /** The only process on its metadata DB: everything is its own. */
 export class AloneCluster implements ClusterMember {
   readonly processId: number;
-  readonly processes = [];
+  readonly #own: AloneProcess;
+  #ownLoad: () => OwnLoad = () => ({ load: 0, fullTriggers: [], address: null });
 
-  constructor(processId: number) {
+  constructor(processId: number, own: AloneProcess = { roles: [], host: "", pid: 0, startedAt: 0 }) {
     this.processId = processId;
+    this.#own = own;
+  }
+
+  get processes(): readonly ClusterProcess[] {
+    return this.states;
+  }
+
+  get states(): readonly ProcessState[] {
+    return [{ id: this.processId, ...this.#own, ...this.#ownLoad(), state: "live", heartbeatAgeMs: 0, shards: SHARDS }];
   }
 
   ownerOf(): number {
@@ -25,7 +40,9 @@ export class AloneCluster implements ClusterMember {
   tell(): void {}
   tellAll(): void {}
   tellHolder(): void {}
-  connect(): void {}
+  connect(_listener: ClusterListener, ownLoad: () => OwnLoad): void {
+    this.#ownLoad = ownLoad;
+  }
   async start(): Promise<void> {}
   async release(): Promise<void> {}
   async stop(): Promise<void> {}

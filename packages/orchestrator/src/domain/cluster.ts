@@ -52,6 +52,16 @@ export interface ClusterProcess {
   readonly startedAt: number;
 }
 
+/** A process as this one sees it. */
+export interface ProcessState extends ClusterProcess {
+  /** `draining`: it takes nothing more. `silent`: it has missed several heartbeats. */
+  readonly state: "live" | "draining" | "silent";
+  /** For so long its heartbeat has been seen to stand still, ms. */
+  readonly heartbeatAgeMs: number;
+  /** Shards that it holds. */
+  readonly shards: number;
+}
+
 /** What a scheduler tells of itself, with each heartbeat. */
 export interface OwnLoad {
   /** Where workers of other machines connect to it, host:port; null for nowhere. */
@@ -65,6 +75,8 @@ export interface Cluster {
   readonly processId: number;
   /** The live ones, in order of id; this one included. */
   readonly processes: readonly ClusterProcess[];
+  /** The same, with how they are. */
+  readonly states: readonly ProcessState[];
   /**
    * The scheduler that a new run is given to: this one, where it is one.
    * @throws {MillraceError} NO_SCHEDULER
@@ -87,8 +99,11 @@ export interface Cluster {
 
 /** This process as a member of its cluster. */
 export interface ClusterMember extends Cluster, Service {
-  /** Before `start`: from then on it is told what happens, and its own load is asked for with each heartbeat. */
-  connect(listener: ClusterListener, ownLoad: () => OwnLoad): void;
+  /**
+   * Before `start`: from then on it is told what happens, and its own load is asked for with each heartbeat; every few seconds
+   * `ownStatus`, which is JSON that the other processes may read.
+   */
+  connect(listener: ClusterListener, ownLoad: () => OwnLoad, ownStatus: () => Promise<object>): void;
   /** Gives up its leases and takes nothing more, so that the others go on with them while it drains; `stop` follows. */
   release(): Promise<void>;
 }

@@ -2,6 +2,8 @@
 export interface TriggerHealth {
   readonly triggerId: number;
   readonly state: "connecting" | "streaming" | "reconnecting" | "paused" | "failing" | "stopped";
+  /** `paused`: for so long, UTC ms; null where it is not. */
+  readonly pausedAt: number | null;
   /** Why it does not run; null again once it does. Lost messages (POSITION_GAP) are shown on. */
   readonly lastError: string | null;
   readonly lastMessageAt: number | null;

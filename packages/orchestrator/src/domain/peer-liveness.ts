@@ -35,6 +35,11 @@ export class PeerLiveness {
     return processes.filter((process) => this.#silenceOf(process, passed) >= this.#deadAfterMs).map(({ id }) => id);
   }
 
+  /** For so long it was watched to stand still, ms. */
+  silenceMs(id: number): number {
+    return this.#observed.get(id)?.silentMs ?? 0;
+  }
+
   #silenceOf({ id, heartbeat }: Heartbeat, passed: number): number {
     const known = this.#observed.get(id);
     if (known === undefined || known.heartbeat !== heartbeat) {

@@ -2,6 +2,7 @@ import type { AuditReads } from "./audit-reads.ts";
 import type { DagSnapshot, JsonSchema, TaskSnapshot } from "./dag-snapshot.ts";
 import type { DecisionName } from "./decision.ts";
 import type { ReplayReads } from "./event-replay.ts";
+import type { ProcessStatusReads } from "./process-status.ts";
 import type { RetentionReads } from "./retention.ts";
 import type { QueuedEventReads } from "./queued-event-reads.ts";
 import type { WatcherRead, WatcherReads } from "./watcher-reads.ts";
@@ -19,6 +20,7 @@ export interface Reads {
   readonly importErrors: ImportErrorReads;
   readonly deadLetters: DeadLetterReads;
   readonly watchers: WatcherReads;
+  readonly processStatus: ProcessStatusReads;
   readonly queuedEvents: QueuedEventReads;
   readonly xcoms: XcomReads;
   readonly audit: AuditReads;

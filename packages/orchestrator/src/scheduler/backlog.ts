@@ -34,6 +34,13 @@ export class Backlog {
     return sum;
   }
 
+  /** A sentence, where it is why a trigger is paused; else null. */
+  describe(triggerId: number): string | null {
+    if (!this.isFull(triggerId) && !this.#waiting.has(triggerId)) return null;
+    const until = `limit ${this.#limit}; it goes on at ${Math.floor(this.#limit / 2)}`;
+    return `${this.#countOf(triggerId)} runs of its messages are not started yet (${until})`;
+  }
+
   isFull(triggerId: number): boolean {
     return this.#countOf(triggerId) >= this.#limit;
   }

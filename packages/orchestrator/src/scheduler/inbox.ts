@@ -7,7 +7,7 @@ import type { Log } from "../domain/log.ts";
 import type { FoldedRun } from "../domain/pattern-fold.ts";
 import type { InboxStore } from "../domain/run-store.ts";
 import { InboxLane } from "./inbox-lane.ts";
-import { PendingCounts } from "./pending-counts.ts";
+import { type FullInbox, PendingCounts } from "./pending-counts.ts";
 import { TimerQueue } from "./timer-queue.ts";
 
 export interface InboxOptions {
@@ -195,11 +195,11 @@ export class Inbox {
   }
 
   isFull(triggerId: number): boolean {
-    if (this.#pending.isEmpty) return false;
-    const watchers = this.#options.definitions().triggers.get(triggerId)?.watchers ?? [];
-    return watchers.some(({ asset }) =>
-      asset.subscribers.some(({ dag }) => this.#pending.ofAsset(dag.id, asset.id) >= this.#options.limit),
-    );
+    return this.fullFor(triggerId).length > 0;
+  }
+
+  fullFor(triggerId: number): readonly FullInbox[] {
+    return this.#pending.fullFor(this.#options.definitions().triggers.get(triggerId), this.#options.limit);
   }
 
   /** Gives up all that waits for a DAG now; what comes while it does is not meant. Another's DAG is left to its holder. */

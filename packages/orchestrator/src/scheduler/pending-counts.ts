@@ -1,3 +1,13 @@
+import type { TriggerEntry } from "../domain/definitions.ts";
+
+/** So many events of an asset wait for a DAG that the streams which bring them are paused. */
+export interface FullInbox {
+  readonly dagId: string;
+  readonly asset: string;
+  readonly events: number;
+  readonly limit: number;
+}
+
 /** How many events wait for each DAG, by their asset. */
 export class PendingCounts {
   readonly #counts = new Map<number, Map<number, number>>();
@@ -14,6 +24,17 @@ export class PendingCounts {
     let sum = 0;
     for (const count of this.#counts.get(dag)?.values() ?? []) sum += count;
     return sum;
+  }
+
+  /** Where a trigger's messages go to and find no room. */
+  fullFor(trigger: TriggerEntry | undefined, limit: number): readonly FullInbox[] {
+    if (this.isEmpty || trigger === undefined) return [];
+    return trigger.watchers.flatMap(({ asset }) =>
+      asset.subscribers.flatMap(({ dag }) => {
+        const events = this.ofAsset(dag.id, asset.id);
+        return events >= limit ? [{ dagId: dag.dagId, asset: asset.name, events, limit }] : [];
+      }),
+    );
   }
 
   clear(): void {

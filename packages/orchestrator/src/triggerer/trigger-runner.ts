@@ -41,7 +41,8 @@ export class TriggerRunner {
   #isStopping = false;
   #isAborted = false;
   #failures = 0;
-  #isPaused = false;
+  /** There has been no room for its messages since then. */
+  #pausedAt: number | null = null;
   #health: TriggerHealth;
   /** Lost messages stay lost: unlike other errors this one is shown on, also while the stream runs. */
   #gapError: string | null = null;
@@ -54,6 +55,7 @@ export class TriggerRunner {
     this.#health = {
       triggerId: subscription.triggerId,
       state: "connecting",
+      pausedAt: null,
       lastError: null,
       lastMessageAt: null,
       reconnects: 0,
@@ -63,7 +65,7 @@ export class TriggerRunner {
   }
 
   health(): TriggerHealth {
-    return this.#isPaused ? { ...this.#health, state: "paused" } : this.#health;
+    return this.#pausedAt === null ? this.#health : { ...this.#health, state: "paused", pausedAt: this.#pausedAt };
   }
 
   /** Messages that wait in the broker; null where its stream is not open or cannot tell. */
@@ -176,7 +178,7 @@ export class TriggerRunner {
       isStopping: () => this.#isStopping,
       isAborted: () => this.#isAborted,
       onStored: (messages) => this.#onStored(messages),
-      onPaused: (isPaused) => (this.#isPaused = isPaused),
+      onPaused: (isPaused) => (this.#pausedAt = isPaused ? clock.now() : null),
       onFailing: (error) => this.#reportFailure(error),
       onSettleError: (error) =>
         this.#log.warn("messages were stored but not acknowledged: they come again, and are dropped as duplicates", { error }),

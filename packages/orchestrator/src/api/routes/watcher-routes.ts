@@ -1,23 +1,11 @@
 import { type Static, Type } from "typebox";
-import type { TriggerHealth } from "../../domain/health.ts";
 import type { IngestCountRead, WatcherRead } from "../../domain/watcher-reads.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
-import { toInstant, toNullableInstant } from "../resources/instant.ts";
-import { AnyObject, Instant, nullable, NullableInstant, NullableInteger, NullableText } from "../resources/nullable.ts";
+import { toInstant } from "../resources/instant.ts";
+import { AnyObject, Instant, nullable, NullableText } from "../resources/nullable.ts";
+import { toTriggerStatus, TriggerStatusSchema } from "../resources/trigger-status.ts";
 import { queryObject } from "./query.ts";
 
-const Health = Type.Object({
-  state: Type.String(),
-  /** null again once it runs; that messages were lost (POSITION_GAP) is shown on. */
-  last_error: NullableText,
-  last_message_at: NullableInstant,
-  reconnects: Type.Integer(),
-  messages: Type.Integer(),
-  /** Of them, those that their source gave no identity: taken at least once. */
-  messages_without_identity: Type.Integer(),
-  /** Messages that wait in the broker; null where it does not tell. */
-  lag: NullableInteger,
-});
 const DayCount = Type.Object({ last_24_hours: Type.Integer(), newest: NullableText });
 const RejectedCount = Type.Object({ last_24_hours: Type.Integer(), samples: Type.Array(Type.String()) });
 const Watcher = Type.Object({
@@ -36,8 +24,8 @@ const Watcher = Type.Object({
   /** CEL: what is stored as payload. */
   payload: NullableText,
   created_at: Instant,
-  /** null where its trigger is not open in this process. */
-  health: nullable(Health),
+  /** null where its trigger is open in no process. */
+  health: nullable(TriggerStatusSchema),
   /** Messages that came again and made no second event. */
   duplicates: DayCount,
   /** Messages that are no event, such as the test that S3 sends. */
@@ -51,7 +39,7 @@ const DAY_MS = 86_400_000;
 const WatcherCollection = Type.Object({ watchers: Type.Array(Watcher), total_entries: Type.Integer() });
 const WatcherQuery = queryObject({ asset_id: Type.Optional(Type.Integer()) });
 
-export function watcherRoutes(app: ApiServer, { reads, triggerHealth, triggerLags, clock }: ApiContext): void {
+export function watcherRoutes(app: ApiServer, { reads, processes, clock }: ApiContext): void {
   const schema = {
     tags: ["Watcher"],
     summary: "The asset watchers and how they are",
@@ -59,17 +47,18 @@ export function watcherRoutes(app: ApiServer, { reads, triggerHealth, triggerLag
     response: { 200: WatcherCollection },
   };
   app.get("/api/v2/watchers", { schema }, async ({ query }) => {
-    const health = new Map(triggerHealth().map((trigger) => [trigger.triggerId, trigger]));
-    const lags = await triggerLags();
+    const views = await processes();
     const counts = await reads.watchers.counts(clock.now() - DAY_MS);
     const loaded = (await reads.watchers.list()).filter((watcher) => !watcher.isStale);
     const wanted = loaded.filter((watcher) => query.asset_id === undefined || watcher.assetId === query.asset_id);
-    const watchers = wanted.map((watcher) => toWatcher(watcher, counts, toHealth(health.get(watcher.triggerId), lags)));
+    const watchers = wanted.map((watcher) => toWatcher(watcher, counts, toTriggerStatus(watcher.triggerId, views)));
     return { watchers, total_entries: watchers.length };
   });
 }
 
-function toWatcher(watcher: WatcherRead, counts: readonly IngestCountRead[], health: Static<typeof Health> | null): Static<typeof Watcher> {
+type TriggerStatusBody = ReturnType<typeof toTriggerStatus>;
+
+function toWatcher(watcher: WatcherRead, counts: readonly IngestCountRead[], health: TriggerStatusBody): Static<typeof Watcher> {
   const find = (reason: IngestCountRead["reason"]): Pick<IngestCountRead, "count" | "samples"> =>
     counts.find((count) => count.triggerId === watcher.triggerId && count.reason === reason) ?? { count: 0, samples: [] };
   const countOf = (reason: IngestCountRead["reason"]): Static<typeof DayCount> => {
@@ -98,18 +87,5 @@ function toWatcher(watcher: WatcherRead, counts: readonly IngestCountRead[], hea
     ignored: countOf("ignored"),
     rejected: rejectedOf("rejected"),
     rejected_errors: rejectedOf("rejected_error"),
-  };
-}
-
-function toHealth(health: TriggerHealth | undefined, lags: ReadonlyMap<number, number>): Static<typeof Health> | null {
-  if (health === undefined) return null;
-  return {
-    state: health.state,
-    last_error: health.lastError,
-    last_message_at: toNullableInstant(health.lastMessageAt),
-    reconnects: health.reconnects,
-    messages: health.messages,
-    messages_without_identity: health.withoutIdentity,
-    lag: lags.get(health.triggerId) ?? null,
   };
 }

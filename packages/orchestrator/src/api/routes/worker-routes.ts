@@ -7,6 +7,8 @@ import { queryObject } from "./query.ts";
 
 const Worker = Type.Object({
   worker_id: Type.String(),
+  /** The scheduler that gives it tasks; a worker that has several comes once for each. */
+  process_id: Type.Integer(),
   host: Type.String(),
   pid: Type.Integer(),
   version: Type.String(),
@@ -21,7 +23,7 @@ const Worker = Type.Object({
 });
 const WorkerCollection = Type.Object({ workers: Type.Array(Worker), total_entries: Type.Integer() });
 
-export function workerRoutes(app: ApiServer, { workers }: ApiContext): void {
+export function workerRoutes(app: ApiServer, { processes }: ApiContext): void {
   const schema = {
     tags: ["Worker"],
     summary: "The workers that run tasks, on this machine and on others, and how they are",
@@ -29,12 +31,13 @@ export function workerRoutes(app: ApiServer, { workers }: ApiContext): void {
     response: { 200: WorkerCollection },
   };
   app.get("/api/v2/workers", { schema }, async () => {
-    const found = (await workers()).map(toWorker);
+    const found = (await processes()).flatMap(({ id, status }) => (status?.workers ?? []).map((worker) => toWorker(worker, id)));
     return { workers: found, total_entries: found.length };
   });
 }
 
-function toWorker({ id, host, pid, version, state, since, slots, running, lastHeartbeatAt, reason }: WorkerHealth): Static<typeof Worker> {
+function toWorker(worker: WorkerHealth, processId: number): Static<typeof Worker> {
+  const { id, host, pid, version, state, since, slots, running, lastHeartbeatAt, reason } = worker;
   const instants = { since: toInstant(since), last_heartbeat: toNullableInstant(lastHeartbeatAt) };
-  return { worker_id: id, host, pid, version, state, ...instants, slots, running, reason };
+  return { worker_id: id, process_id: processId, host, pid, version, state, ...instants, slots, running, reason };
 }

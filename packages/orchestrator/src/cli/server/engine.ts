@@ -29,6 +29,7 @@ import { ClusterRoom } from "./cluster-room.ts";
 import { LeasedLoader } from "./leased-loader.ts";
 import type { EngineDb } from "./metadata-db.ts";
 import { tellOwners } from "./tell-owners.ts";
+import { ownStatus } from "./own-status.ts";
 import { makeScheduler, type SchedulerParts } from "./make-scheduler.ts";
 import { PassLog } from "./pass-log.ts";
 
@@ -104,7 +105,11 @@ export class Engine implements EngineControl {
     this.triggers = this.#withOwnTriggers();
     this.triggerer = new Triggerer({ sink, connections, catalog: this.triggers, clock, log: log.child({ part: "triggerer" }) });
     this.loader = new LeasedLoader({ loader: this.#makeLoader(), mayLoad: () => this.isLoader, log: log.child({ part: "dag-loader" }) });
-    cluster.connect(this.#clusterListener(), () => this.scheduler.ownLoad());
+    cluster.connect(
+      this.#clusterListener(),
+      () => this.scheduler.ownLoad(),
+      async () => ownStatus(this),
+    );
   }
 
   /** Rescued runs first, then new messages. @throws {MillraceError} DAGS_FOLDER_MISSING */

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Database } from "better-sqlite3";
 import type { Config } from "../../config/config.ts";
@@ -53,11 +54,11 @@ export async function openMetadataDb(options: MetadataDbOptions, cleanup: Cleanu
 }
 
 /** Of a database that no other process uses. */
-export function engineDbOf(db: Database, roles: readonly string[], now: number): EngineDb {
+export function engineDbOf(db: Database, roles: readonly Role[], now: number): EngineDb {
   const processId = registerProcess(db, roles, now);
   return {
     runner: new SqliteRunner(db),
-    cluster: new AloneCluster(processId),
+    cluster: new AloneCluster(processId, { roles, host: hostname(), pid: process.pid, startedAt: now }),
     writer: new SqliteBatchWriter(db, processId),
     bundles: null,
   };

@@ -5,7 +5,7 @@ import { issueToken } from "../../api/auth/api-token.ts";
 import { ADMIN_NAME, ensureAdmin } from "../../api/auth/ensure-admin.ts";
 import type { Config } from "../../config/config.ts";
 import type { AccountStore } from "../../domain/account-store.ts";
-import type { Role } from "../../domain/cluster.ts";
+import type { ClusterMember, Role } from "../../domain/cluster.ts";
 import { systemClock } from "../../domain/clock.ts";
 import type { Log } from "../../domain/log.ts";
 import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
@@ -23,6 +23,7 @@ import { Engine } from "./engine.ts";
 import { type Access, makeAccess } from "./make-access.ts";
 import { openMetadataDb } from "./metadata-db.ts";
 import { openDefinitionStore } from "./open-definition-store.ts";
+import { listProcesses } from "./own-status.ts";
 import { readWorkerPort, type WorkerPort } from "./read-worker-port.ts";
 
 export interface ServerOptions {
@@ -96,7 +97,17 @@ async function build(options: ServerOptions, cleanup: Cleanup): Promise<Server> 
   const retention = makeRetention(config, engine, db.reads, log);
   let stopAt = clock.monotonic();
   const left = (): number => Math.max(0, stopAt - clock.monotonic());
-  const serving = { engine, reads: db.reads, access, catalog, retention, version, accounts: new SqlAccountStore(db.runner), left };
+  const serving = {
+    engine,
+    cluster: db.cluster,
+    reads: db.reads,
+    access,
+    catalog,
+    retention,
+    version,
+    accounts: new SqlAccountStore(db.runner),
+    left,
+  };
   const api = roles.includes("api-server") ? await serve(options, serving, cleanup) : null;
   cleanup.add(async () => engine.stop(left()));
   await engine.start();
@@ -114,6 +125,7 @@ async function build(options: ServerOptions, cleanup: Cleanup): Promise<Server> 
 
 interface Serving {
   readonly engine: Engine;
+  readonly cluster: ClusterMember;
   readonly reads: Reads;
   readonly access: Access;
   readonly catalog: ProviderCatalog;
@@ -127,7 +139,7 @@ interface Serving {
 /** The address first: a health check sees 503 until runs can start, and a port in use is told before anything is stored. */
 async function serve({ config, log, onNewPassword }: ServerOptions, serving: Serving, cleanup: Cleanup): Promise<Api> {
   const { engine, reads, accounts, version, retention, access, catalog, left } = serving;
-  const parts = { ...triggerParts(engine), ...outsideParts(access, catalog, log) };
+  const parts = { ...clusterParts(serving), ...outsideParts(access, catalog, log) };
   const purge: ApiContext["purge"] = async (request) => retention.purge(request, PURGE_REQUEST_MS);
   const api = await createApi({ reads, engine, accounts, version, purge, ...parts });
   await api.start(config.host, config.port);
@@ -148,10 +160,10 @@ function makeRetention({ home, retentionMs, retentionRows }: Config, engine: Eng
   return new Retention({ ...parts, mayRun, bundlesFolder: join(home, "bundles"), retentionMs, retentionRows, pauseMs: PURGE_PAUSE_MS });
 }
 
-/** What the API asks of the triggerer and the executor. */
-function triggerParts({ triggerer, scheduler }: Engine): Pick<ApiContext, "triggerHealth" | "triggerLags" | "workers"> {
-  const workers = async () => scheduler.executor.workers();
-  return { triggerHealth: () => triggerer.health(), triggerLags: () => triggerer.lags(), workers };
+/** What the API tells of this process and the others. */
+function clusterParts({ engine, cluster, reads }: Serving): Pick<ApiContext, "processes" | "processStates"> {
+  const parts = { cluster, reads: reads.processStatus, own: engine };
+  return { processes: () => listProcesses(parts), processStates: () => cluster.states };
 }
 
 /** What the API needs to reach other systems itself. */

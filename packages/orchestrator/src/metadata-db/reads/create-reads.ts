@@ -9,6 +9,7 @@ import { DagRunQueries } from "./dag-run-queries.ts";
 import { DagVersionQueries } from "./dag-version-queries.ts";
 import { DeadLetterQueries } from "./dead-letter-queries.ts";
 import { ImportErrorQueries } from "./import-error-queries.ts";
+import { ProcessStatusQueries } from "./process-status-queries.ts";
 import { QueuedEventQueries } from "./queued-event-queries.ts";
 import { ReplayQueries } from "./replay-queries.ts";
 import { RetentionQueries } from "./retention-queries.ts";
@@ -37,6 +38,7 @@ export function createReads(db: Kysely<Database>): Reads {
     replay: new ReplayQueries(db, versions),
     retention: new RetentionQueries(db),
     xcoms: new XcomQueries(db),
+    processStatus: new ProcessStatusQueries(db),
     queuedEvents: new QueuedEventQueries(db),
   };
 }

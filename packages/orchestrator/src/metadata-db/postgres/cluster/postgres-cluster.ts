@@ -1,6 +1,6 @@
 import type { Client, Pool } from "pg";
 import type { Clock } from "../../../domain/clock.ts";
-import type { ClusterListener, ClusterMember, ClusterProcess, OwnLoad, Role, Wake } from "../../../domain/cluster.ts";
+import type { ClusterListener, ClusterMember, ClusterProcess, OwnLoad, ProcessState, Role, Wake } from "../../../domain/cluster.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import { firstIdOf } from "../../../domain/ids.ts";
 import type { Log } from "../../../domain/log.ts";
@@ -10,6 +10,7 @@ import { toOutboxMessage } from "../../stores/outbox-store.ts";
 import { adoptMessages, ADOPTION_PAGE, adoptRuns, deadOwners } from "./adoption-table.ts";
 import { heldShards, heldTriggers, releaseShards, releaseTriggers, shardHolders, SHARDS, takeShards, takeTriggers } from "./lease-table.ts";
 import { Notifier } from "./notifier.ts";
+import { forgetStatuses, StatusWriter } from "./status-writer.ts";
 import { beat, declareDead, liveProcesses, type LiveProcess, registerProcess, retire, setRoles } from "./process-table.ts";
 
 export interface PostgresClusterOptions {
@@ -26,6 +27,8 @@ export interface PostgresClusterOptions {
 const BEAT_MS = 1_000;
 const DEAD_AFTER_MS = 10_000;
 const SWEEP_BEATS = 5;
+const STATUS_BEATS = 3;
+const SILENT_AFTER_MS = 3_000;
 
 /**
  * One process of those on a PostgreSQL: beats once a second, watches the others, declares dead who has stopped, shares the
@@ -45,6 +48,7 @@ export class PostgresCluster implements ClusterMember {
   readonly #given = new Map<number, number>();
   #listener: ClusterListener | null = null;
   #ownLoad: () => OwnLoad = () => ({ load: 0, fullTriggers: [], address: null });
+  #status: StatusWriter | null = null;
   #beats = 0;
   /** Where the ids stood at the last sweeps, oldest first. */
   #marks: readonly number[] = [];
@@ -73,9 +77,11 @@ export class PostgresCluster implements ClusterMember {
   }
 
   /** Before `start`. */
-  connect(listener: ClusterListener, ownLoad: () => OwnLoad): void {
+  connect(listener: ClusterListener, ownLoad: () => OwnLoad, ownStatus: () => Promise<object>): void {
+    const { runner, clock, log } = this.#options;
     this.#listener = listener;
     this.#ownLoad = ownLoad;
+    this.#status = new StatusWriter({ runner, processId: this.processId, status: ownStatus, clock, log });
   }
 
   /** From now on it takes its part: shards, triggers, runs. */
@@ -107,8 +113,10 @@ export class PostgresCluster implements ClusterMember {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#cancel?.();
+    await this.#status?.idle();
     if (!this.#isFenced) {
       await this.#tryLast(() => retire(this.processId));
+      await this.#tryLast(() => forgetStatuses());
       this.tellAll({ kind: "processes" });
       await this.#notifier.flush();
     }
@@ -124,6 +132,15 @@ export class PostgresCluster implements ClusterMember {
 
   get processes(): readonly ClusterProcess[] {
     return this.#processes;
+  }
+
+  get states(): readonly ProcessState[] {
+    const holders = [...this.#holders.values()];
+    return this.#processes.map((process) => {
+      const heartbeatAgeMs = this.#liveness.silenceMs(process.id);
+      const state = heartbeatAgeMs >= SILENT_AFTER_MS ? "silent" : process.roles.length === 0 ? "draining" : "live";
+      return { ...process, state, heartbeatAgeMs, shards: holders.filter((holder) => holder === process.id).length };
+    });
   }
 
   ownerOf(): number {
@@ -203,6 +220,7 @@ export class PostgresCluster implements ClusterMember {
     if (roles.includes("scheduler")) await this.#shareShards();
     if (roles.includes("triggerer")) await this.#shareTriggers();
     if (roles.includes("scheduler")) await this.#adopt();
+    if (this.#beats % STATUS_BEATS === 0) this.#status?.write();
     this.#beats += 1;
     if (this.#beats % SWEEP_BEATS === 0) await this.#sweep();
   }
@@ -220,6 +238,7 @@ export class PostgresCluster implements ClusterMember {
           pid: process.pid,
         });
         processes = processes.filter((other) => other.id !== id);
+        await runner.run(() => forgetStatuses());
       }
     }
     this.#processes = processes;
