@@ -1,7 +1,10 @@
 // P1 down to the disk: the system calls of a server in their order. What is synced before the broker is told outlives a power loss.
 import { strict as assert } from "node:assert";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { eventually, sharedFauxqs, sharedKafka, skipWithout, Strace, type SystemCall } from "@millrace/test-services";
+import { eventually, sharedFauxqs, sharedKafka, skipWithout, startPostgres, Strace, type SystemCall } from "@millrace/test-services";
 import { makeProject, type ServerProcess } from "./standalone-process.ts";
 
 const PAYLOAD = "a payload to be found again";
@@ -61,6 +64,39 @@ test(
     await eventually(async () => assert.equal(await committed(), 1n), { withinMs: 60_000 });
     assert.equal(await server.stop(), 0);
     checkOrder(trace.read().slice(before), (call) => apiKeysOf(call).includes(OFFSET_COMMIT));
+  },
+);
+
+test(
+  "PostgreSQL: a message is deleted after the database has synced its log and said so",
+  { skip: skipWithout("strace") || skipWithout("postgres") },
+  async (t) => {
+    const postgres = await startPostgres({ isDurable: true });
+    t.after(() => postgres.stop());
+    const sqs = await sharedFauxqs();
+    const queue = await sqs.createQueue();
+    const environment = { MILLRACE_CONN_AWS_DEFAULT: JSON.stringify(sqs.connection()), MILLRACE_DB_URL: postgres.url() };
+    const folder = mkdtempSync(join(tmpdir(), "millrace-strace-"));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const database = new Strace(folder);
+    const detach = await database.attach(postgres.pid);
+    const { trace, server } = await startTraced(t, `sqsTrigger({ queueUrl: "${queue}" })`, environment);
+    await sqs.send(queue, [JSON.stringify(PAYLOAD)]);
+    await eventually(async () => assert.deepEqual(await sqs.count(queue), { visible: 0, inFlight: 0 }), { withinMs: 60_000 });
+    assert.equal(await server.stop(), 0);
+    await detach();
+    const calls = database.read();
+    const from = (start: number, isIt: (call: SystemCall) => boolean): number =>
+      calls.findIndex((call, index) => index >= start && isIt(call));
+    const isLog = ({ path }: SystemCall): boolean => path.includes("/pg_wal/");
+    const written = from(0, (call) => isLog(call) && call.data.includes(PAYLOAD));
+    assert.notEqual(written, -1, "the message's row is written to the log");
+    const synced = from(written, (call) => isLog(call) && ["fsync", "fdatasync"].includes(call.name));
+    assert.notEqual(synced, -1, "the log is synced after it");
+    const answered = from(synced, ({ name, data }) => name === "sendto" && data.includes("COMMIT\0"));
+    assert.notEqual(answered, -1, "the commit is answered after that");
+    const acknowledged = trace.read().find(({ data }) => data.includes("AmazonSQS.DeleteMessage"));
+    assert.ok(calls[answered]!.at < acknowledged!.at, `answered at ${calls[answered]!.at}, acknowledged at ${acknowledged!.at}`);
   },
 );
 

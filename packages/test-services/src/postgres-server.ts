@@ -44,6 +44,11 @@ export class PostgresServer {
     return `postgres://postgres@127.0.0.1:${this.port}/${database}`;
   }
 
+  /** Of the process that starts all others. */
+  get pid(): number {
+    return this.#server.pid!;
+  }
+
   /** `kill -9` of the server; its processes end with it. */
   async kill(): Promise<void> {
     await this.#server.kill();
