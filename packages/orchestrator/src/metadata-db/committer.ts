@@ -79,6 +79,13 @@ const RETRY_FIRST_MS = 100;
 const RETRY_LAST_MS = 5_000;
 const FLUSH_DEADLINE_MS = 5_000;
 
+export interface GroupCommitterOptions {
+  readonly writer: BatchWriter;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly listener: CommitListener;
+}
+
 /**
  * Group commit without a timer: the batch is what arrived while the last commit was under way, or in this turn of
  * the event loop. A transaction that fails is split, so that one bad piece fails alone; what must be stored is
@@ -96,7 +103,7 @@ export class GroupCommitter implements Committer {
   /** Monotonic ms since which the database has taken nothing; null while it does. */
   #failingSince: number | null = null;
 
-  constructor(options: { writer: BatchWriter; clock: Clock; log: Log; listener: CommitListener }) {
+  constructor(options: GroupCommitterOptions) {
     this.#writer = options.writer;
     this.#clock = options.clock;
     this.#log = options.log;

@@ -10,7 +10,6 @@ import type { ExecutorListener } from "../../domain/executor.ts";
 import { prepareEntry } from "../../domain/ingest.ts";
 import type { IngestEntry } from "../../domain/ingest-unit.ts";
 import type { ActiveRun } from "../../domain/run.ts";
-import { GroupCommitter } from "../../metadata-db/committer.ts";
 import { openDatabase } from "../../metadata-db/sqlite/open-database.ts";
 import { SqliteRunner } from "../../metadata-db/sqlite/sqlite-runner.ts";
 import { DefinitionStore } from "../../metadata-db/stores/definition-store.ts";
@@ -41,7 +40,7 @@ const NO_TRIGGER_ID = 0;
 export class DagTest {
   readonly #options: DagTestOptions;
   readonly #db: Database;
-  readonly #committer: GroupCommitter;
+  readonly #committer: Committer;
   readonly #definitions: DefinitionHolder;
   readonly #scheduler: Scheduler;
   readonly #ended = Promise.withResolvers<ActiveRun>();
@@ -59,9 +58,8 @@ export class DagTest {
     this.#options = options;
     const { clock, log, home } = options;
     this.#db = db;
-    const { runner, cluster, writer } = engineDbOf(db, ["scheduler"], clock.now());
-    this.#committer = new GroupCommitter({
-      writer,
+    const { runner, cluster, openCommitter } = engineDbOf(db, ["scheduler"], clock.now());
+    this.#committer = openCommitter({
       clock,
       log,
       listener: {

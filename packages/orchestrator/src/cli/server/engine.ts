@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Config } from "../../config/config.ts";
 import { DagLoader } from "../../dag-loader/dag-loader.ts";
 import type { ClusterListener, ClusterMember, Role, Wake } from "../../domain/cluster.ts";
-import { type CommitListener, TriggerLeaseLost } from "../../domain/committer.ts";
+import { type CommitListener, type Committer, TriggerLeaseLost } from "../../domain/committer.ts";
 import type { LoadPass } from "../../domain/dag-folder.ts";
 import type { DagEntry } from "../../domain/definitions.ts";
 import { didYouMean } from "../../domain/did-you-mean.ts";
@@ -10,7 +10,6 @@ import type { DagPause, EngineControl, UnpauseOptions } from "../../domain/engin
 import { MillraceError } from "../../domain/errors.ts";
 import type { ProviderCatalog } from "../../domain/provider-catalog.ts";
 import { userCodeEnvironment } from "../../domain/user-code-environment.ts";
-import { GroupCommitter } from "../../metadata-db/committer.ts";
 import type { DefinitionStore } from "../../metadata-db/stores/definition-store.ts";
 import { SqlOutbox } from "../../metadata-db/stores/outbox-store.ts";
 import { SourceStore } from "../../metadata-db/stores/source-store.ts";
@@ -56,7 +55,7 @@ export class Engine implements EngineControl {
   readonly triggerer: Triggerer;
   readonly loader: LeasedLoader;
   readonly definitions: DefinitionHolder;
-  readonly committer: GroupCommitter;
+  readonly committer: Committer;
   readonly relay: Relay;
   readonly #options: EngineOptions;
   /** Of providers, and those that DAG files define. */
@@ -73,7 +72,7 @@ export class Engine implements EngineControl {
   constructor(options: EngineOptions) {
     this.#options = options;
     const { db, catalog, clock, log, connections, definitionStore } = options;
-    const { runner, cluster, writer } = db;
+    const { runner, cluster } = db;
     this.#cluster = cluster;
     this.#room = new ClusterRoom(cluster);
     const listener: CommitListener = {
@@ -82,7 +81,7 @@ export class Engine implements EngineControl {
       onInbox: (rows) => this.scheduler.onInbox(rows),
       onOutbox: (messages) => this.relay.offer(messages),
     };
-    this.committer = new GroupCommitter({ writer, clock, log: log.child({ part: "committer" }), listener });
+    this.committer = db.openCommitter({ clock, log: log.child({ part: "committer" }), listener });
     this.relay = new Relay({
       outbox: new SqlOutbox(runner, this.committer, cluster.processId),
       connections,

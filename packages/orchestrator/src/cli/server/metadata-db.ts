@@ -5,9 +5,11 @@ import type { Config } from "../../config/config.ts";
 import { AloneCluster } from "../../domain/alone-cluster.ts";
 import type { Clock } from "../../domain/clock.ts";
 import type { ClusterMember, Role } from "../../domain/cluster.ts";
+import type { Committer } from "../../domain/committer.ts";
 import type { Log } from "../../domain/log.ts";
 import type { Reads } from "../../domain/reads.ts";
-import type { BatchWriter } from "../../metadata-db/committer.ts";
+import { GroupCommitter, type GroupCommitterOptions } from "../../metadata-db/committer.ts";
+import { joinLanes } from "../../metadata-db/join-lanes.ts";
 import { BundleStore } from "../../metadata-db/postgres/bundle-store.ts";
 import { PostgresCluster } from "../../metadata-db/postgres/cluster/postgres-cluster.ts";
 import { openPostgres } from "../../metadata-db/postgres/open-postgres.ts";
@@ -24,11 +26,14 @@ import { SqliteRunner } from "../../metadata-db/sqlite/sqlite-runner.ts";
 import type { Cleanup } from "./cleanup.ts";
 import { prepareFiles, protectDatabaseFile } from "./prepare-files.ts";
 
+type CommitterOptions = Omit<GroupCommitterOptions, "writer">;
+
 /** What the engine needs of the metadata DB, and its place among the processes that use it. */
 export interface EngineDb {
   readonly runner: SqlRunner;
   readonly cluster: ClusterMember;
-  readonly writer: BatchWriter;
+  /** Whoever it commits for hears of it by the listener. */
+  readonly openCommitter: (options: CommitterOptions) => Committer;
   /** null where one folder serves all: there is one process. */
   readonly bundles: BundleStore | null;
 }
@@ -59,7 +64,7 @@ export function engineDbOf(db: Database, roles: readonly Role[], now: number): E
   return {
     runner: new SqliteRunner(db),
     cluster: new AloneCluster(processId, { roles, host: hostname(), pid: process.pid, startedAt: now }),
-    writer: new SqliteBatchWriter(db, processId),
+    openCommitter: (options) => new GroupCommitter({ ...options, writer: new SqliteBatchWriter(db, processId) }),
     bundles: null,
   };
 }
@@ -121,13 +126,18 @@ async function openOnServer(options: MetadataDbOptions, cleanup: Cleanup): Promi
     log: log.child({ part: "cluster" }),
   });
   cleanup.add(async () => cluster.stop());
-  const writer = new PostgresBatchWriter({
-    makeClient: () => database.makeClient("commits", { pipeline: true, options: COMMIT_OPTIONS, query_timeout: COMMIT_WITHIN_MS }),
-    processId: cluster.processId,
-    ownerOf: () => cluster.ownerOf(),
-    onFenced,
-  });
-  cleanup.add(async () => writer.close());
+  const makeWriter = (): PostgresBatchWriter => {
+    const writer = new PostgresBatchWriter({
+      makeClient: () => database.makeClient("commits", { pipeline: true, options: COMMIT_OPTIONS, query_timeout: COMMIT_WITHIN_MS }),
+      processId: cluster.processId,
+      ownerOf: () => cluster.ownerOf(),
+      onFenced,
+    });
+    cleanup.add(async () => writer.close());
+    return writer;
+  };
+  const openCommitter = (more: CommitterOptions): Committer =>
+    joinLanes(new GroupCommitter({ ...more, writer: makeWriter() }), new GroupCommitter({ ...more, writer: makeWriter() }));
   const bundles = new BundleStore(runner, join(config.home, "bundles"));
-  return { runner, cluster, writer, bundles, reads: openPostgresReader(database) };
+  return { runner, cluster, openCommitter, bundles, reads: openPostgresReader(database) };
 }
