@@ -25,7 +25,7 @@ const files = found.filter((file) => !long.includes(file) && (patterns.length ==
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const stalled = new AbortController();
-const stream = run({ files, concurrency: process.env["CI"] ? 1 : 4, timeout: STALL_MS, signal: stalled.signal });
+const stream = run({ files, concurrency: process.env["CI"] ? 2 : 4, timeout: STALL_MS, signal: stalled.signal });
 let watchdog: NodeJS.Timeout | undefined;
 stream.on("data", () => {
   clearTimeout(watchdog);
