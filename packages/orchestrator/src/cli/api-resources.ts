@@ -10,6 +10,7 @@ export interface DagBody {
   readonly fileloc: string;
   readonly description: string | null;
   readonly tags: readonly { readonly name: string }[];
+  readonly held: { readonly events: number; readonly since: string; readonly reason: string } | null;
 }
 
 export interface DagDetailsBody extends DagBody {

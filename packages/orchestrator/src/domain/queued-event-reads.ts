@@ -14,7 +14,18 @@ export interface QueuedEventFilter {
   readonly before?: number | undefined;
 }
 
+/** What is held of one DAG's events, and what could be the cause. */
+export interface HeldEvents {
+  readonly count: number;
+  /** When the one that waits longest was stored; UTC ms. */
+  readonly since: number;
+  /** Unfinished runs of the DAG. */
+  readonly activeRuns: number;
+}
+
 export interface QueuedEventReads {
+  /** By DAG id; those for which nothing waits are left out. One DAG's, where it is given. */
+  held(dagId?: string): Promise<ReadonlyMap<string, HeldEvents>>;
   /** In order of DAG and asset. */
   list(filter: QueuedEventFilter): Promise<readonly QueuedEventRead[]>;
 }

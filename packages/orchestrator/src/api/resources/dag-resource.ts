@@ -1,10 +1,11 @@
 import { type Static, Type } from "typebox";
 import { assetsOf, isTimePart, partsOf } from "../../domain/pattern-parts.ts";
+import type { HeldEvents } from "../../domain/queued-event-reads.ts";
 import type { DagRead } from "../../domain/reads.ts";
 import { RUN_TYPE_CODES } from "../../domain/states.ts";
 import { DagVersionSchema, toDagVersion } from "./dag-version-resource.ts";
 import { toInstant } from "./instant.ts";
-import { AnyObject, nullable, NullableInstant, NullableInteger, NullableNumber, NullableText } from "./nullable.ts";
+import { AnyObject, Instant, nullable, NullableInstant, NullableInteger, NullableNumber, NullableText } from "./nullable.ts";
 
 const Tag = Type.Object({ name: Type.String(), dag_id: Type.String(), dag_display_name: Type.String() });
 const RunTypes = Type.Array(Type.String());
@@ -44,7 +45,12 @@ const dagFields = {
 
 export const DagSchema = Type.Object(dagFields);
 
-export const DagCollectionSchema = Type.Object({ dags: Type.Array(Type.Object(dagFields)), total_entries: Type.Integer() });
+/** Ours: events that wait for the DAG, since when (of the oldest), and why. */
+const HeldSchema = Type.Object({ events: Type.Integer(), since: Instant, reason: Type.String() });
+
+export const HoldingDagSchema = Type.Object({ ...dagFields, held: nullable(HeldSchema) });
+
+export const DagCollectionSchema = Type.Object({ dags: Type.Array(HoldingDagSchema), total_entries: Type.Integer() });
 
 /** Ours: what the DAG waits for. `text` is the pattern as a person would write it. */
 /** Ours: the pattern as it was resolved, and the assets it waits for. */
@@ -72,6 +78,7 @@ export const DagDetailsSchema = Type.Object({
   concurrency: Type.Integer(),
   latest_dag_version: nullable(DagVersionSchema),
   schedule: ScheduleSchema,
+  held: nullable(HeldSchema),
   params_schema: nullable(AnyObject),
 });
 
@@ -100,6 +107,19 @@ export function toDag(dag: DagRead): Static<typeof DagSchema> {
     timetable_periodic: partsOf(schedule).some(isTimePart),
     ...NOT_THERE,
   };
+}
+
+export function toHoldingDag(dag: DagRead, held: HeldEvents | undefined): Static<typeof HoldingDagSchema> {
+  return { ...toDag(dag), held: held === undefined ? null : toHeld(dag, held) };
+}
+
+function toHeld({ isPaused, version }: DagRead, { count, since, activeRuns }: HeldEvents): Static<typeof HeldSchema> {
+  const { maxActiveRuns } = version.snapshot;
+  const isFull = maxActiveRuns !== null && activeRuns >= maxActiveRuns;
+  const pattern = isFull
+    ? `${activeRuns} of at most ${maxActiveRuns} runs are active`
+    : "its pattern waits for more, or they are about to be decided";
+  return { events: count, since: toInstant(since), reason: isPaused ? "the DAG is paused" : pattern };
 }
 
 /** Airflow's fields for what Millrace does not have. */
@@ -147,11 +167,15 @@ function sourcesText(sources: readonly { readonly asset: string; readonly where:
 /** `assetExpression`: Airflow's tree of the assets a DAG waits for. */
 export function toDagDetails(
   dag: DagRead,
-  { assetExpression, activeRuns }: { readonly assetExpression: Record<string, unknown> | null; readonly activeRuns: number },
+  {
+    assetExpression,
+    activeRuns,
+    held,
+  }: { readonly assetExpression: Record<string, unknown> | null; readonly activeRuns: number; readonly held: HeldEvents | undefined },
 ): Static<typeof DagDetailsSchema> {
   const { schedule, paramsSchema } = dag.version.snapshot;
   return {
-    ...toDag(dag),
+    ...toHoldingDag(dag, held),
     catchup: false,
     dag_run_timeout: null,
     asset_expression: assetExpression,

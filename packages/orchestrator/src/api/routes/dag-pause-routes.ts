@@ -4,7 +4,7 @@ import type { DagPause } from "../../domain/engine-control.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
 import { actorOf } from "../auth/require-role.ts";
-import { DagCollectionSchema, DagSchema, toDag } from "../resources/dag-resource.ts";
+import { DagCollectionSchema, DagSchema, toDag, toHoldingDag } from "../resources/dag-resource.ts";
 import { DagQuery, readDagFilter } from "./dag-routes.ts";
 import { getDag } from "./found.ts";
 import { queryObject, readPage } from "./query.ts";
@@ -54,7 +54,8 @@ export function dagPauseRoutes(app: ApiServer, { reads, engine, audit, clock }: 
     const { rows, total } = await reads.dags.list(readDagFilter(query), readPage(query, ["dag_id"]));
     for (const { dagId } of rows) await change(dagId, body, actorOf({ account }, clock));
     const changed = await Promise.all(rows.map(({ dagId }) => getDag(reads, dagId)));
-    return { dags: changed.map(toDag), total_entries: total };
+    const held = await reads.queuedEvents.held();
+    return { dags: changed.map((dag) => toHoldingDag(dag, held.get(dag.dagId))), total_entries: total };
   });
 
   async function change(dagId: string, { is_paused: isPaused, drop_pending_events: drop = false }: Change, by: Actor): Promise<DagPause> {

@@ -1,9 +1,10 @@
 import { type Static, Type } from "typebox";
 import { assetsOf } from "../../domain/pattern-parts.ts";
+import type { HeldEvents } from "../../domain/queued-event-reads.ts";
 import type { DagFilter, DagRead } from "../../domain/reads.ts";
 import type { ApiContext, ApiServer } from "../api-context.ts";
 import { type AssetReference, toAssetExpression } from "../resources/asset-expression.ts";
-import { DagCollectionSchema, DagDetailsSchema, DagSchema, toDag, toDagDetails } from "../resources/dag-resource.ts";
+import { DagCollectionSchema, DagDetailsSchema, HoldingDagSchema, toDagDetails, toHoldingDag } from "../resources/dag-resource.ts";
 import { TaskSchema, toTask } from "../resources/task-resource.ts";
 import { getDag } from "./found.ts";
 import { pageQuery, queryObject, readPage } from "./query.ts";
@@ -29,15 +30,23 @@ export function dagRoutes(app: ApiServer, context: ApiContext): void {
     { schema: { tags, summary: "The DAGs that are loaded", querystring: DagQuery, response: { 200: DagCollectionSchema } } },
     async ({ query }) => {
       const { rows, total } = await reads.dags.list(readDagFilter(query), readPage(query, ["dag_id"]));
-      return { dags: rows.map(toDag), total_entries: total };
+      const held = await reads.queuedEvents.held();
+      return { dags: rows.map((dag) => toHoldingDag(dag, held.get(dag.dagId))), total_entries: total };
     },
   );
   app.get(
     "/api/v2/dags/:dag_id",
-    { schema: { tags, summary: "One DAG", params: DagPath, response: { 200: DagSchema } } },
-    async ({ params }) => toDag(await getDag(reads, params.dag_id)),
+    { schema: { tags, summary: "One DAG", params: DagPath, response: { 200: HoldingDagSchema } } },
+    async ({ params }) => {
+      const dag = await getDag(reads, params.dag_id);
+      return toHoldingDag(dag, await findHeld(dag));
+    },
   );
   dagDetailRoutes(app, context);
+
+  async function findHeld({ dagId }: DagRead): Promise<HeldEvents | undefined> {
+    return (await reads.queuedEvents.held(dagId)).get(dagId);
+  }
 }
 
 /** Airflow's `~` stands for every DAG. */
@@ -61,7 +70,8 @@ function dagDetailRoutes(app: ApiServer, { reads }: ApiContext): void {
       { dagId: dag.dagId, states: ["queued", "running"] },
       { limit: 0, offset: 0, order: "ascending" },
     );
-    return toDagDetails(dag, { assetExpression: await assetExpression(dag), activeRuns: active.total });
+    const held = await reads.queuedEvents.held(dag.dagId);
+    return toDagDetails(dag, { assetExpression: await assetExpression(dag), activeRuns: active.total, held: held.get(dag.dagId) });
   });
   const tasks = {
     tags: ["Task"],

@@ -23,10 +23,16 @@ export async function listDags(context: CommandContext, options: ListOptions): P
     { title: "DAG", cell: (dag: DagBody) => dag.dag_id },
     { title: "STATE", cell: describeDagState },
     { title: "RUNS ON", cell: (dag: DagBody) => dag.timetable_summary ?? "" },
+    { title: "HELD", cell: ({ held }: DagBody) => (held === null ? "" : String(held.events)) },
     { title: "FILE", cell: (dag: DagBody) => dag.relative_fileloc ?? dag.fileloc },
     { title: "TAGS", cell: (dag: DagBody) => dag.tags.map(({ name }) => name).join(" ") },
   ];
-  print(options.output, dags, () => formatTable(dags, columns, sayNone(options)));
+  const held = dags.flatMap((dag) => (dag.held === null ? [] : [`${dag.dag_id}: ${describeHeld(dag.held)}`]));
+  print(options.output, dags, () => [formatTable(dags, columns, sayNone(options)), ...held].join("\n"));
+}
+
+function describeHeld({ events, since, reason }: NonNullable<DagBody["held"]>): string {
+  return `${formatCount(events, "event")} held since ${formatInstant(since)}: ${reason}`;
 }
 
 function sayNone({ tag, paused }: ListOptions): string {
@@ -50,18 +56,17 @@ export async function showDag(context: CommandContext, dagId: string, options: C
   ]);
   const watchers = all.filter(({ asset_name }) => dag.schedule.assets.includes(asset_name));
   print(options.output, { dag, tasks, watchers, queued_events: queued }, () =>
-    [describeDag(dag, queued), describeTasks(tasks), describeWatchers(watchers)].join("\n\n"),
+    [describeDag(dag), describeTasks(tasks), describeWatchers(watchers)].join("\n\n"),
   );
 }
 
-function describeDag(dag: DagDetailsBody, queued: readonly QueuedEventBody[]): string {
-  const waiting = queued.reduce((sum, { count }) => sum + count, 0);
+function describeDag(dag: DagDetailsBody): string {
   return formatFields([
     ["DAG", dag.dag_id],
     ["Description", dag.description],
     ["State", describeDagState(dag)],
     ["Runs on", dag.schedule.text],
-    ["Waiting", waiting === 0 ? null : formatCount(waiting, "event")],
+    ["Held", dag.held === null ? null : describeHeld(dag.held)],
     [
       "Version",
       dag.latest_dag_version === null

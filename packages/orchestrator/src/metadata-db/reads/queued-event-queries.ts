@@ -1,5 +1,5 @@
-import type { Kysely } from "kysely";
-import type { QueuedEventFilter, QueuedEventRead, QueuedEventReads } from "../../domain/queued-event-reads.ts";
+import { type Kysely, sql } from "kysely";
+import type { HeldEvents, QueuedEventFilter, QueuedEventRead, QueuedEventReads } from "../../domain/queued-event-reads.ts";
 import type { Database } from "../../domain/tables.ts";
 
 export class QueuedEventQueries implements QueuedEventReads {
@@ -28,5 +28,31 @@ export class QueuedEventQueries implements QueuedEventReads {
     if (assetId !== undefined) query = query.where("asset_event.asset_id", "=", assetId);
     if (before !== undefined) query = query.where("asset_event.created_at", "<", before);
     return query.execute();
+  }
+
+  /** The index of inboxes has all that is counted; only the oldest row of each is looked up. */
+  async held(dagId?: string): Promise<ReadonlyMap<string, HeldEvents>> {
+    let query = this.#db
+      .selectFrom("dag")
+      .innerJoin("pattern_event", (join) => join.onRef("pattern_event.shard", "=", "dag.shard").onRef("pattern_event.dag", "=", "dag.id"))
+      .select(({ fn }) => ["dag.id", "dag.dag_id", fn.countAll<number>().as("count"), fn.min<number>("pattern_event.id").as("oldest")])
+      .groupBy(["dag.id", "dag.dag_id"]);
+    if (dagId !== undefined) query = query.where("dag.dag_id", "=", dagId);
+    const rows = await query.execute();
+    const held = new Map<string, HeldEvents>();
+    for (const { id, dag_id: name, count, oldest } of rows) {
+      const row = await this.#db.selectFrom("pattern_event").select("created_at").where("id", "=", oldest).executeTakeFirst();
+      // Decided since it was counted.
+      if (row !== undefined) held.set(name, { count, since: row.created_at, activeRuns: await this.#countActive(id) });
+    }
+    return held;
+  }
+
+  async #countActive(dag: number): Promise<number> {
+    const active = this.#db
+      .selectFrom("dag_run")
+      .where("dag", "=", dag)
+      .where(sql<boolean>`state < 10`);
+    return (await active.select(({ fn }) => fn.countAll<number>().as("n")).executeTakeFirstOrThrow()).n;
   }
 }
