@@ -17,8 +17,13 @@ export function* deadOwners(): Script<readonly number[]> {
   return rows.map(({ id }) => id);
 }
 
+export interface AdoptedRuns {
+  readonly count: number;
+  readonly runs: readonly RunNotice[];
+}
+
 /** Several processes share them: what another is about to take is left to it. */
-export function* adoptRuns(processId: number, deadId: number): Script<{ readonly count: number; readonly runs: readonly RunNotice[] }> {
+export function* adoptRuns(processId: number, deadId: number): Script<AdoptedRuns> {
   const rows = yield* all<Pick<DagRunTable, "id" | "dag" | "state" | "trigger_id">>(
     `UPDATE dag_run SET owner_id = ?, is_adopted = 1 WHERE id IN
        (SELECT id FROM dag_run WHERE owner_id = ? AND state < 10 ORDER BY id LIMIT ${ADOPTION_PAGE} FOR UPDATE SKIP LOCKED)
@@ -44,4 +49,11 @@ export function* adoptMessages(processId: number, deadId: number): Script<readon
     deadId,
   );
   return rows.toSorted((a, b) => a.id - b.id);
+}
+
+/** Of these messages, those that a process has to publish, in order of id. */
+export function* ownedMessages(processId: number, ids: readonly number[]): Script<readonly OutboxMessageTable[]> {
+  const list = ids.map(() => "?").join(", ");
+  const sql = `SELECT * FROM outbox_message WHERE owner_id = ? AND state < 10 AND id IN (${list}) ORDER BY id`;
+  return yield* all<OutboxMessageTable>(sql, processId, ...ids);
 }

@@ -6,8 +6,7 @@ import { firstIdOf } from "../../../domain/ids.ts";
 import type { Log } from "../../../domain/log.ts";
 import { PeerLiveness } from "../../../domain/peer-liveness.ts";
 import { first, type Script, type SqlRunner } from "../../sql-script.ts";
-import { toOutboxMessage } from "../../stores/outbox-store.ts";
-import { adoptMessages, ADOPTION_PAGE, adoptRuns, deadOwners } from "./adoption-table.ts";
+import { Adoption } from "./adoption.ts";
 import { heldShards, heldTriggers, releaseShards, releaseTriggers, shardHolders, SHARDS, takeShards, takeTriggers } from "./lease-table.ts";
 import { Notifier } from "./notifier.ts";
 import { forgetStatuses, StatusWriter } from "./status-writer.ts";
@@ -49,10 +48,14 @@ export class PostgresCluster implements ClusterMember {
   #listener: ClusterListener | null = null;
   #ownLoad: () => OwnLoad = () => ({ load: 0, fullTriggers: [], address: null });
   #status: StatusWriter | null = null;
+  #adoption: Adoption | null = null;
   #beats = 0;
   /** Where the ids stood at the last sweeps, oldest first. */
   #marks: readonly number[] = [];
   #ticking: Promise<void> = Promise.resolve();
+  /** That are under way. */
+  #ticks = 0;
+  #beating: Promise<Error | null> | null = null;
   #cancel: (() => void) | null = null;
   #isLost = false;
   #isActive = false;
@@ -81,6 +84,7 @@ export class PostgresCluster implements ClusterMember {
     const { runner, clock, log } = this.#options;
     this.#listener = listener;
     this.#ownLoad = ownLoad;
+    this.#adoption = new Adoption({ runner, processId: this.processId, log, listener, isActive: () => this.#isActive });
     this.#status = new StatusWriter({ runner, processId: this.processId, status: ownStatus, clock, log });
   }
 
@@ -190,13 +194,36 @@ export class PostgresCluster implements ClusterMember {
 
   /** One beat: everything that is to be done once a second. A failure of the database is one of the next beat. */
   async tick(): Promise<void> {
-    this.#ticking = this.#ticking.then(() => this.#tryTick());
+    const beaten = this.#beat();
+    this.#ticks += 1;
+    this.#ticking = this.#ticking.then(async () => this.#tryTick(beaten)).finally(() => (this.#ticks -= 1));
     return this.#ticking;
   }
 
-  async #tryTick(): Promise<void> {
-    if (this.#isFenced || this.#isStopped) return;
+  /** Never behind anything else: there may be much to take over. */
+  async #beat(): Promise<Error | null> {
+    this.#beating ??= this.#tryBeat().finally(() => (this.#beating = null));
+    return this.#beating;
+  }
+
+  async #tryBeat(): Promise<Error | null> {
+    if (this.#isFenced || this.#isStopped) return null;
     try {
+      if (await this.#options.runner.run(() => beat(this.processId, this.#ownLoad()))) return null;
+    } catch (error) {
+      return error as Error;
+    }
+    if (!this.#isFenced) this.#listener?.onFenced();
+    this.#isFenced = true;
+    this.#cancel?.();
+    return null;
+  }
+
+  async #tryTick(beaten: Promise<Error | null>): Promise<void> {
+    try {
+      const error = await beaten;
+      if (error !== null) throw error;
+      if (this.#isFenced || this.#isStopped) return;
       await this.#tick();
       if (this.#isLost) this.#options.log.info("the other processes of this metadata DB are seen again");
       this.#isLost = false;
@@ -208,18 +235,12 @@ export class PostgresCluster implements ClusterMember {
   }
 
   async #tick(): Promise<void> {
-    const { runner, roles } = this.#options;
-    if (!(await runner.run(() => beat(this.processId, this.#ownLoad())))) {
-      this.#isFenced = true;
-      this.#cancel?.();
-      this.#listener?.onFenced();
-      return;
-    }
+    const { roles } = this.#options;
     await this.#look();
     if (!this.#isActive) return;
     if (roles.includes("scheduler")) await this.#shareShards();
     if (roles.includes("triggerer")) await this.#shareTriggers();
-    if (roles.includes("scheduler")) await this.#adopt();
+    if (roles.includes("scheduler")) await this.#adoption?.tick();
     if (this.#beats % STATUS_BEATS === 0) this.#status?.write();
     this.#beats += 1;
     if (this.#beats % SWEEP_BEATS === 0) await this.#sweep();
@@ -297,25 +318,6 @@ export class PostgresCluster implements ClusterMember {
     return Math.max(1, this.#processes.filter(({ roles }) => roles.includes(role)).length);
   }
 
-  async #adopt(): Promise<void> {
-    const { runner, log } = this.#options;
-    for (const deadId of await runner.run(() => deadOwners())) {
-      let count = 0;
-      for (let page = ADOPTION_PAGE; page === ADOPTION_PAGE && this.#isActive;) {
-        const adopted = await runner.transaction(() => adoptRuns(this.processId, deadId));
-        page = adopted.count;
-        count += page;
-        if (page > 0) this.#listener?.onAdoptedRuns(adopted.runs);
-      }
-      for (let page = ADOPTION_PAGE; page === ADOPTION_PAGE && this.#isActive;) {
-        const messages = await runner.transaction(() => adoptMessages(this.processId, deadId));
-        page = messages.length;
-        if (page > 0) await this.#listener?.onAdoptedMessages(messages.map(toOutboxMessage));
-      }
-      if (count > 0) log.info("unfinished runs of a dead process were adopted", { process: deadId, runs: count });
-    }
-  }
-
   async #sweep(): Promise<void> {
     const row = await this.#options.runner.run(() => first<{ number: number }>("SELECT last_value AS number FROM commit_number"));
     const [mark = 0] = this.#marks;
@@ -330,7 +332,10 @@ export class PostgresCluster implements ClusterMember {
 
   #beatLater(): void {
     if (this.#isStopped || this.#isFenced) return;
-    this.#cancel = this.#options.clock.after(BEAT_MS, () => void this.tick().then(() => this.#beatLater()));
+    this.#cancel = this.#options.clock.after(BEAT_MS, () => {
+      void (this.#ticks === 0 ? this.tick() : this.#beat());
+      this.#beatLater();
+    });
   }
 }
 
