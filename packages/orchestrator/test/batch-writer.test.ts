@@ -3,6 +3,7 @@ import { test, type TestContext } from "node:test";
 import { createServer, connect, type Socket } from "node:net";
 import { skipWithout, TcpProxy } from "@millrace/test-services";
 import { ShardLost } from "../src/domain/committer.ts";
+import { DECISION_CODES } from "../src/domain/decision.ts";
 import { type BatchWriter, StoreUnavailable, type Work, WorkFailure } from "../src/metadata-db/committer.ts";
 import { PostgresBatchWriter } from "../src/metadata-db/postgres/postgres-batch-writer.ts";
 import { PostgresRunner } from "../src/metadata-db/postgres/postgres-runner.ts";
@@ -62,6 +63,24 @@ async function openPostgresWriters(
 }
 
 testBatchWriter({ name: "PostgreSQL", skip, open: (t) => openPostgresWriters(t) });
+
+test("PostgreSQL: two processes that replay under one id at the same time add each event once", { skip }, async (t) => {
+  const { all: select, writer, writerOf } = await openPostgresWriters(t);
+  const other = writerOf(2);
+  const { inbox } = await writer.write([ingest(...Array.from({ length: 50 }, () => held(7)))], 1);
+  const items = inbox.map(({ eventId, assetId, triggerId, bytes, slots, dag, shard, versionId }) => {
+    return { eventId, assetId, triggerId, bytes, slots, dag, shard, versionId, code: DECISION_CODES.inbox };
+  });
+  const replay: Work = { kind: "replayEvents", replay: { replayId: 9, items } };
+  const backwards: Work = { kind: "replayEvents", replay: { replayId: 9, items: items.toReversed() } };
+  const receipts = await Promise.all([writer.write([replay], 2), other.write([backwards], 2)]);
+  assert.equal(
+    receipts.reduce((sum, receipt) => sum + receipt.inbox.length, 0),
+    50,
+  );
+  assert.equal((await select("SELECT DISTINCT event_id FROM pattern_event WHERE replay_id = 9")).length, 50);
+  assert.equal((await select("SELECT 1 FROM pattern_event WHERE replay_id = 9")).length, 50);
+});
 
 test("PostgreSQL: two processes that read one partition store each message once (P2)", { skip }, async (t) => {
   const { all: select, writer, writerOf } = await openPostgresWriters(t);
