@@ -31,7 +31,7 @@ test("the operations guide's commands work, in their order", async (t) => {
     const script = text.replaceAll("npx millrace", "millrace");
     return (await promisify(execFile)("sh", ["-ec", script], { cwd: project.folder, env })).stdout;
   };
-  const [list, letters, replay, purge, backup, restore, ...more] = markdownBlocks(GUIDE).filter(({ language }) => language === "sh");
+  const [list, letters, replay, holding, purge, backup, restore, ...more] = markdownBlocks(GUIDE).filter(({ language }) => language === "sh");
   assert.deepEqual(more, []);
   assert.match(await run(list!.text), /SCHEMA: .*must be number/);
   project.write("d.ts", dagFile(queue, "z.number().or(z.string())"));
@@ -42,6 +42,10 @@ test("the operations guide's commands work, in their order", async (t) => {
   assert.match(
     await run(replay!.text),
     /^would replay 0 events for 0 DAGs, of 1 looked at and 1 selected\n[^]*\nd +0 +1 with a run, or waiting\n[^]*of 1 looked at and 0 selected\n/,
+  );
+  assert.match(
+    await run(holding!.text),
+    /^readings\.w +sqs .* streaming [^]*^Watcher +readings\.w\n[^]*^State +streaming\n[^]*^d +active [^]*^\d+ +scheduler\+triggerer\+api-server /m,
   );
   const [retention, ...files] = markdownBlocks(GUIDE).filter(({ language }) => language === "ts");
   assert.deepEqual(files, []);
