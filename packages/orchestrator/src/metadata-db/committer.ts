@@ -11,6 +11,7 @@ import type {
   StoredEvent,
 } from "../domain/committer.ts";
 import type { DeadLetterReceipt, DeadLetterReplay } from "../domain/dead-letter.ts";
+import { MillraceError } from "../domain/errors.ts";
 import type { EventReplay, EventReplayReceipt } from "../domain/event-replay.ts";
 import type { IngestReceipt, IngestUnit, NewAssetEvent } from "../domain/ingest-unit.ts";
 import type { Log } from "../domain/log.ts";
@@ -215,14 +216,16 @@ export class GroupCommitter implements Committer {
 
   /** Said once, not at every attempt. */
   #putOff(batch: readonly Waiting[], error: StoreUnavailable): readonly Waiting[] {
+    const told = error.cause instanceof MillraceError ? error.cause : null;
     if (this.#failingSince === null) {
       const hint =
+        told?.hint ??
         "free space on its disk or make it writable again: messages stay in their brokers, finished tasks are kept in memory, nothing is lost";
       this.#log.error(`the metadata DB takes no commits: ${error.message}; tried again until it does`, { hint });
     }
     this.#failingSince ??= this.#clock.monotonic();
     const [refused, kept] = [batch.filter(isRefusable), batch.filter((waiting) => !isRefusable(waiting))];
-    for (const { reject } of refused) reject(error);
+    for (const { reject } of refused) reject(told ?? error);
     return kept;
   }
 

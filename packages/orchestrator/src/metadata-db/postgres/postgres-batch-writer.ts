@@ -1,5 +1,6 @@
 import { type Client, DatabaseError, type QueryConfig } from "pg";
 import { type BatchReceipt, type BatchWriter, emptyOutput, StoreUnavailable, type Work } from "../committer.ts";
+import { MillraceError } from "../../domain/errors.ts";
 import { CommitRows } from "../commit/commit-rows.ts";
 import { type CommitNeeds, needsOf } from "../commit/commit-needs.ts";
 import { IngestCounts } from "../commit/ingest-counts.ts";
@@ -102,7 +103,6 @@ export class PostgresBatchWriter implements BatchWriter {
       return receipt;
     } catch (error) {
       if (isCommitSent && !(error instanceof DatabaseError)) this.#uncertain = uncertain;
-      else if (!(error instanceof DatabaseError)) this.#disconnect();
       // Whatever it says: the connection is given up where it does not obey.
       else await client.query("ROLLBACK").catch(() => this.#disconnect());
       throw error;
@@ -176,6 +176,7 @@ export class PostgresBatchWriter implements BatchWriter {
   /** What concerns the batch is thrown as it is: it is split. All else is a database that takes nothing at the moment. */
   #explain(error: unknown): unknown {
     const code = codeOf(error);
+    if (error instanceof MillraceError) return new StoreUnavailable(error.message, { cause: error });
     if (error instanceof Fenced || code === DIVISION_BY_ZERO) {
       this.#options.onFenced();
       return new StoreUnavailable("another process has declared this one dead", { cause: error });
