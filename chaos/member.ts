@@ -12,6 +12,8 @@ export interface MemberOptions {
   /** Holds `dags`, `node_modules` and a folder for each member. */
   readonly folder: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** The command of another version. */
+  readonly bin?: string;
 }
 
 /** One `millrace` process, with all that it starts, in a process group of its own. */
@@ -34,11 +36,11 @@ export class Member {
 
   start(): void {
     this.#isWanted = true;
-    const { args, folder, environment } = this.#options;
+    const { args, folder, environment, bin = BIN } = this.#options;
     const home = join(folder, this.name);
     mkdirSync(home, { recursive: true });
     const env = { PATH: process.env["PATH"] ?? "", MILLRACE_HOME: home, MILLRACE_LOG_FORMAT: "json", ...environment };
-    const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [bin, ...args], { cwd: folder, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => appendFileSync(this.logFile, String(chunk)));
     child.once("close", () => {
       if (this.#child !== child) return;

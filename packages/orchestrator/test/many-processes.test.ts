@@ -1,74 +1,12 @@
 // Parts of a server as processes of their own, on one PostgreSQL: killed, stopped and frozen.
 import { strict as assert } from "node:assert";
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
+import { test } from "node:test";
 import { eventually, findFreePorts, skipWithout } from "@millrace/test-services";
-import { Member } from "../../../chaos/member.ts";
-import { asAdmin, createDatabase } from "./postgres-database.ts";
+import { type ProcessCluster, startProcessCluster, WITHIN } from "./process-cluster.ts";
 
 const skip = skipWithout("postgres");
-const NODE_MODULES = fileURLToPath(new URL("../../../node_modules", import.meta.url));
-const WITHIN = { withinMs: 60_000 };
-
-interface Cluster {
-  readonly folder: string;
-  readonly address: string;
-  /** An object among the arguments is its environment. */
-  readonly start: (name: string, ...args: readonly (string | Readonly<Record<string, string>>)[]) => Member;
-  readonly rows: <Row extends object>(sql: string) => Promise<readonly Row[]>;
-  readonly call: (path: string, body?: object) => Promise<Record<string, unknown>>;
-}
-
-async function setUp(t: TestContext, files: Readonly<Record<string, (folder: string) => string>>): Promise<Cluster> {
-  const folder = mkdtempSync(join(tmpdir(), "millrace-cluster-"));
-  const url = await createDatabase();
-  mkdirSync(join(folder, "dags"));
-  symlinkSync(NODE_MODULES, join(folder, "node_modules"));
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, "dags", name), text(folder));
-  const [port] = await findFreePorts(1);
-  const address = `http://127.0.0.1:${port}`;
-  const environment = {
-    MILLRACE_DB_URL: url,
-    MILLRACE_DAGS_FOLDER: join(folder, "dags"),
-    MILLRACE_ADMIN_PASSWORD: "secret",
-    MILLRACE_PORT: String(port),
-  };
-  const members: Member[] = [];
-  t.after(async () => {
-    await Promise.all(members.map((member) => member.kill()));
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  });
-  const start: Cluster["start"] = (name, ...given) => {
-    const args = given.filter((one) => typeof one === "string");
-    const member = new Member({
-      name,
-      args,
-      folder,
-      environment: Object.assign({}, environment, ...given.filter((one) => typeof one === "object")),
-    });
-    members.push(member);
-    member.start();
-    return member;
-  };
-  let token: string | null = null;
-  const call: Cluster["call"] = async (path, body) => {
-    const headers = { "content-type": "application/json", ...(token !== null && { authorization: `Bearer ${token}` }) };
-    const init = body === undefined ? { headers } : { method: "POST", headers, body: JSON.stringify(body) };
-    const response = await fetch(address + path, init);
-    const answer = (await response.json()) as Record<string, unknown>;
-    assert.ok(response.ok, `${path}: ${response.status} ${JSON.stringify(answer)}`);
-    return answer;
-  };
-  const login = async (): Promise<void> => {
-    token = String((await call("/auth/token", { username: "admin", password: "secret" }))["access_token"]);
-  };
-  start("api-server", "api-server");
-  await eventually(login, WITHIN);
-  return { folder, address, start, call, rows: async (sql) => (await asAdmin(url, sql)) as never };
-}
 
 /** Tasks note that they begin, and wait for a file. */
 const slow = (folder: string): string => `import { appendFileSync, existsSync } from "node:fs";
@@ -83,7 +21,7 @@ export default defineDag("slow", {}, (dag) => {
 
 const linesOf = (file: string): readonly string[] => (existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : []);
 
-async function startRuns({ call }: Cluster, dagId: string, count: number): Promise<void> {
+async function startRuns({ call }: ProcessCluster, dagId: string, count: number): Promise<void> {
   await eventually(() => call(`/api/v2/dags/${dagId}`), WITHIN);
   for (let run = 0; run < count; run += 1) await call(`/api/v2/dags/${dagId}/dagRuns`, { logical_date: null });
 }
@@ -92,7 +30,7 @@ test(
   "a scheduler that stands still is taken for dead; when it wakes, what it still had changes nothing, and it begins anew",
   { skip },
   async (t) => {
-    const cluster = await setUp(t, { "slow.ts": slow });
+    const cluster = await startProcessCluster(t, { files: { "slow.ts": slow } });
     const { rows, folder } = cluster;
     const first = cluster.start("scheduler-1", "scheduler");
     await startRuns(cluster, "slow", 6);
@@ -124,7 +62,7 @@ test("a run whose owner was never told of it is found; so is what waits in an in
 const a = defineAsset("a");
 export const direct = defineDag("direct", { schedule: a }, (dag) => { dag.task("t", () => 1); });
 export const all = defineDag("all", { schedule: coalesce(a) }, (dag) => { dag.task("t", () => 1); });`;
-  const cluster = await setUp(t, { "quick.ts": quick });
+  const cluster = await startProcessCluster(t, { files: { "quick.ts": quick } });
   const { rows, call } = cluster;
   cluster.start("scheduler", "scheduler");
   await eventually(() => call("/api/v2/dags/direct"), WITHIN);
@@ -155,7 +93,7 @@ const count = defineTrigger({ kind: "test.count", async *run({ cursor, signal })
 } });
 const numbers = defineAsset("numbers", { watchers: { w: count() } });
 export default defineDag("take", { schedule: numbers }, (dag) => { dag.task("t", () => appendFileSync("${folder}/taken", "x\\n")); });`;
-  const cluster = await setUp(t, { "count.ts": counting });
+  const cluster = await startProcessCluster(t, { files: { "count.ts": counting } });
   const { rows } = cluster;
   cluster.start("scheduler", "scheduler");
   const triggerers = [cluster.start("triggerer-1", "triggerer"), cluster.start("triggerer-2", "triggerer")];
@@ -182,7 +120,7 @@ export default defineDag("take", { schedule: numbers }, (dag) => { dag.task("t",
 });
 
 test("SIGTERM: a scheduler gives up its shards at once, ends what it runs, and leaves nothing to adopt", { skip }, async (t) => {
-  const cluster = await setUp(t, { "slow.ts": slow });
+  const cluster = await startProcessCluster(t, { files: { "slow.ts": slow } });
   const { rows, folder } = cluster;
   const first = cluster.start("scheduler-1", "scheduler");
   await startRuns(cluster, "slow", 4);
@@ -206,7 +144,7 @@ test("SIGTERM: a scheduler gives up its shards at once, ends what it runs, and l
 });
 
 test("a worker that knows one scheduler works for all of them; it has no database", { skip }, async (t) => {
-  const cluster = await setUp(t, { "slow.ts": slow });
+  const cluster = await startProcessCluster(t, { files: { "slow.ts": slow } });
   const { rows, folder, start } = cluster;
   const ports = await findFreePorts(2);
   writeFileSync(join(folder, "go"), "");
