@@ -12,7 +12,7 @@ const STALL_MS = 300_000;
 const LONG = [
   "bench/*",
   "examples/{data-delivery,genai,inference,own-trigger}/*",
-  "packages/orchestrator/test/{chaos,cli-connections,many-processes,database-commands,dead-letters,faults-broker,faults-network,kill-patterns,remote-worker-{cluster,drain,kill,network},standalone-connections,standalone-pause}.test.ts",
+  "packages/orchestrator/test/{chaos,cli-connections,many-processes,database-commands,dead-letters,faults-broker,faults-network,faults-postgres*,kill-patterns,remote-worker-{cluster,drain,kill,network},standalone-connections,standalone-pause}.test.ts",
   "scripts/{concepts,connections,many-processes,operations,postgresql,pattern,remote-workers,trigger}-guide*",
   "scripts/{demo/demo,pack/project}.test.ts",
 ];
