@@ -137,7 +137,8 @@ export function testPurge(open: OpenTestDatabase): void {
     await db.query("UPDATE dag_version SET retired_at = ? WHERE id = 111", SEEDED_AT - 2 * DAY_MS);
     assert.deepEqual(await purge(db, "dag_version", LATER, { keptLonger: [11] }), [1]);
     await db.query("UPDATE dag_version SET snapshot = ? WHERE id = 112", Buffer.from('{"retention":3600000}'));
-    assert.deepEqual((await db.reads.retention.dags()).map(({ retention }) => retention).toSorted(), [3_600_000, null, null]);
+    const own = (await db.reads.retention.dags()).filter(({ retention }) => retention !== null);
+    assert.deepEqual(own, [{ dag: 11, retention: 3_600_000 }]);
     const step = { table: "dag_run", dag: 11, before: LATER, after: null, isDryRun: false, keptLonger: [] } as const;
     const writer = new PurgeWriter(db.runner, REMOTE_PACE, false);
     assert.equal((await db.runner.transaction(() => writer.step(step))).purged, 2);
