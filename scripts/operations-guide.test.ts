@@ -31,7 +31,9 @@ test("the operations guide's commands work, in their order", async (t) => {
     const script = text.replaceAll("npx millrace", "millrace");
     return (await promisify(execFile)("sh", ["-ec", script], { cwd: project.folder, env })).stdout;
   };
-  const [list, letters, replay, holding, purge, backup, restore, ...more] = markdownBlocks(GUIDE).filter(({ language }) => language === "sh");
+  const [list, letters, replay, holding, purge, backup, restore, ...more] = markdownBlocks(GUIDE).filter(
+    ({ language }) => language === "sh",
+  );
   assert.deepEqual(more, []);
   assert.match(await run(list!.text), /SCHEMA: .*must be number/);
   project.write("d.ts", dagFile(queue, "z.number().or(z.string())"));
