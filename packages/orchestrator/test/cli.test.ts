@@ -68,7 +68,8 @@ test("a command line that is not understood is exit code 2", async (t) => {
     ["standalone", "--port", "http"],
     /^error: --port \(MILLRACE_PORT\): expected an integer.*\nhint: .*\ncode: CONFIG_INVALID/,
   );
-  await refused(["standalone", "--db", "postgres://u:s3cret@h/d"], /code: DB_URL_UNKNOWN/);
+  await refused(["standalone", "--db", "mysql://u:s3cret@h/d"], /code: DB_URL_UNKNOWN/);
+  await refused(["scheduler", "--db", "sqlite:x.db"], /expected a PostgreSQL address for `millrace scheduler`, got a SQLite file/);
 });
 
 function leavesOf(command: Command): string[] {
