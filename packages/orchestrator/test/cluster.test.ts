@@ -289,7 +289,12 @@ test("a process beats while another thing that it does each second is held up", 
   const before = await beats();
   const more = b.beat();
   const beaten = eventually(async () => assert.ok((await beats()) > before));
-  await beaten.finally(async () => blocker.query("ROLLBACK").finally(() => blocker.release()));
+  try {
+    await beaten;
+  } finally {
+    await blocker.query("ROLLBACK");
+    blocker.release();
+  }
   await Promise.all([held, more]);
   assert.equal(b.adopted.length, 1);
 });
