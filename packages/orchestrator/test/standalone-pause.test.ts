@@ -22,8 +22,14 @@ test("events made by hand are held while their DAG is paused, then decided, or d
   const { body } = await server.get("/api/v2/dags/load/assets/queuedEvents");
   assert.deepEqual([body.queued_events[0].count, body.queued_events[0].dag_id], [2, "load"]);
   assert.match((await project.run(["assets", "show", "files"])).out, /^Waiting +2 events for load, since /m);
-  assert.match((await project.run(["dags", "show", "load"])).out, /^State +paused\n(?:.*\n)*?Held +2 events held since 20.*Z: the DAG is paused$/m);
-  assert.match((await project.run(["dags", "list"])).out, /^load +paused +.* 2 +load\.ts[^]*^load: 2 events held since 20.*: the DAG is paused$/m);
+  assert.match(
+    (await project.run(["dags", "show", "load"])).out,
+    /^State +paused\n(?:.*\n)*?Held +2 events held since 20.*Z: the DAG is paused$/m,
+  );
+  assert.match(
+    (await project.run(["dags", "list"])).out,
+    /^load +paused +.* 2 +load\.ts[^]*^load: 2 events held since 20.*: the DAG is paused$/m,
+  );
   assert.match((await project.run(["events", "explain", String(second.id)])).out, /^load: (is held, since the DAG is paused|waits)/m);
   assert.deepEqual(await runs(), []);
   assert.equal((await project.run(["dags", "unpause", "load"])).out, "load is active: 2 events that waited are decided now\n");

@@ -72,7 +72,8 @@ export class RunLoader {
 
   /** What another process made for this one, or left to it, from this id on; where memory has it, nothing happens. */
   async sweep(fromId: number): Promise<void> {
-    for (const { id, dag } of await this.#options.store.activeSince(fromId)) if (!this.#options.isInMemory(id)) this.leave(dag, id);
+    if (fromId === 0) await this.rescueAll();
+    else for (const { id, dag } of await this.#options.store.activeSince(fromId)) if (!this.#options.isInMemory(id)) this.leave(dag, id);
     this.refill();
   }
 
