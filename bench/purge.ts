@@ -89,6 +89,10 @@ const folder = mkdtempSync(join(tmpdir(), "millrace-bench-purge-"));
 const file = join(folder, "millrace.db");
 const db = openDatabase(file);
 try {
+  db.prepare(
+    "INSERT INTO dag (id, dag_id, file, version_id, shard, created_at, loaded_at) VALUES (1, 'bench', 'bench.ts', 1, 0, 0, 0)",
+  ).run();
+  db.prepare("INSERT INTO dag_version VALUES (1, 1, 1, 'h', 'h', '/bench.ts', ?, 0, NULL)").run(Buffer.from("{}"));
   seedHistory(db, { runs, assetId: 1, dag: 1, versionId: 1, at: Date.now() - 60 * DAY_MS, payload: PAYLOAD });
   console.log(
     `${runs} runs of 60 days ago, ${(statSync(file).size / 2 ** 20).toFixed(0)} MiB; ${rate} ingests/s; ${cpus().length} cores; Node ${process.version}`,
