@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { appendFileSync, mkdirSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -40,8 +40,9 @@ export class Member {
     const home = join(folder, this.name);
     mkdirSync(home, { recursive: true });
     const env = { PATH: process.env["PATH"] ?? "", MILLRACE_HOME: home, MILLRACE_LOG_FORMAT: "json", ...environment };
-    const child = spawn(process.execPath, [bin, ...args], { cwd: folder, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => appendFileSync(this.logFile, String(chunk)));
+    const log = openSync(this.logFile, "a");
+    const child = spawn(process.execPath, [bin, ...args], { cwd: folder, env, detached: true, stdio: ["ignore", log, log] });
+    closeSync(log);
     child.once("close", () => {
       if (this.#child !== child) return;
       this.#child = null;

@@ -92,6 +92,7 @@ function commandsOf({ text }: MarkdownBlock): readonly string[] {
   return text
     .replaceAll("\\\n", " ")
     .replaceAll(/='[^']*'/g, (value) => value.replaceAll("\n", " "))
+    .replaceAll(/"[^"\n]*"/g, (value) => value.replaceAll("&&", "and"))
     .split(/\n|&&/)
     .map((line) => line.trim().replace(/^([A-Z_]+=\S+ +)+/, ""))
     .filter((line) => line !== "" && !line.startsWith("#"));
