@@ -129,7 +129,7 @@ function checkCommand(command: string): void {
     const help = helpOf(names);
     assert.ok(help.includes(`millrace ${names.join(" ")}`), `there is no command '${command}'`);
     for (const option of command.matchAll(/ (--[a-z-]+)/g))
-      assert.ok(help.includes(`  ${option[1]} `), `${command}: no option ${option[1]}`);
+      assert.ok(help.includes(` ${option[1]} `), `${command}: no option ${option[1]}`);
   } else if (/^(node_modules\/\.bin\/)?node$/.test(program)) {
     assert.ok(existsSync(join(ROOT, words[0]!)), `there is no file for '${command}'`);
   } else {
