@@ -53,7 +53,7 @@ async function openPostgresWriters(
     const writer = new PostgresBatchWriter({
       makeClient: () => database.makeClient("commits", { pipeline: true, connectionString: url.href, query_timeout: answerWithinMs }),
       processId,
-      ownerOf: () => processId,
+      ownerOfNewRun: () => processId,
       onFenced: () => void fenced.push(processId),
     });
     t.after(() => writer.close());

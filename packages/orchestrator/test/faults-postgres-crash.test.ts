@@ -20,7 +20,7 @@ async function losingWriter(t: TestContext) {
   const database = await openTestPostgres(t, url);
   await asAdmin(url, "INSERT INTO process (roles, state, host, pid, started_at) VALUES ('scheduler', 'live', 'h', 1, 0)");
   const makeClient = () => database.makeClient("commits", { pipeline: true });
-  const writer = new PostgresBatchWriter({ makeClient, processId: 1, ownerOf: () => 1, onFenced: () => assert.fail("fenced") });
+  const writer = new PostgresBatchWriter({ makeClient, processId: 1, ownerOfNewRun: () => 1, onFenced: () => assert.fail("fenced") });
   t.after(() => writer.close());
   await writer.write([ingest(entry())], 1);
   const lost = ingest(entry());

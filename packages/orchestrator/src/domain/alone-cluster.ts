@@ -24,7 +24,7 @@ export class AloneCluster implements ClusterMember {
     return [{ id: this.processId, ...this.#own, ...this.#ownLoad(), state: "live", heartbeatAgeMs: 0, shards: SHARDS }];
   }
 
-  ownerOf(): number {
+  ownerOfNewRun(): number {
     return this.processId;
   }
   shardEpoch(): number {

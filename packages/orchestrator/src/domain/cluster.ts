@@ -81,7 +81,7 @@ export interface Cluster {
    * The scheduler that a new run is given to: this one, where it is one.
    * @throws {MillraceError} NO_SCHEDULER
    */
-  ownerOf(dag: number): number;
+  ownerOfNewRun(): number;
   /** Of the lease of a shard that this process holds; null where it does not. */
   shardEpoch(shard: number): number | null;
   /** Of the lease of a trigger that only one process may have open; null where this one may not. */

@@ -67,7 +67,7 @@ export async function openPostgresDb(
     const writer = new PostgresBatchWriter({
       makeClient: () => database.makeClient("commits", { pipeline: true, options: COMMIT_OPTIONS, query_timeout: COMMIT_WITHIN_MS }),
       processId: cluster.processId,
-      ownerOf: () => cluster.ownerOf(),
+      ownerOfNewRun: () => cluster.ownerOfNewRun(),
       onFenced,
     });
     cleanup.add(async () => writer.close());

@@ -12,6 +12,6 @@ export interface PlanContext {
   takeId(): number;
   /** This process. */
   readonly processId: number;
-  /** The process that a new run of this DAG is given to. */
-  ownerOf(dag: number): number;
+  /** The process that a new run is given to. */
+  ownerOfNewRun(): number;
 }

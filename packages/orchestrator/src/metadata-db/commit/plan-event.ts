@@ -50,7 +50,7 @@ export function planCreation(creation: RunCreation, context: PlanContext): NewRu
 /** A single event is the run's own column; several are rows. Whoever owns it is told after the commit. */
 export function addRun(run: NewRun, events: readonly { readonly id: number; readonly leg: number }[], context: PlanContext): void {
   const { rows, output } = context;
-  const ownerId = context.ownerOf(run.dag);
+  const ownerId = context.ownerOfNewRun();
   const cause = events.length === 1 ? events[0]!.id : null;
   const start = [run.id, run.dag, run.versionId, DAG_RUN_STATE_CODES.queued, RUN_TYPE_CODES[run.type], cause, run.triggerId];
   rows.add("dagRuns", [...start, ownerId, run.logicalDate, run.part, run.params, run.customRunId, run.createdAt]);

@@ -18,8 +18,8 @@ export interface PostgresBatchWriterOptions {
   /** A new client each time, not connected, with `pipeline`. */
   readonly makeClient: () => Client;
   readonly processId: number;
-  /** The process that a new run of this DAG is given to. */
-  readonly ownerOf: (dag: number) => number;
+  /** The process that a new run is given to. */
+  readonly ownerOfNewRun: () => number;
   /** Another process has declared this one dead: it must end. */
   readonly onFenced: () => void;
 }
@@ -132,9 +132,9 @@ export class PostgresBatchWriter implements BatchWriter {
   ): { readonly queries: readonly QueryConfig[]; readonly receipt: BatchReceipt } {
     const rows = new CommitRows();
     const output = emptyOutput();
-    const { processId, ownerOf } = this.#options;
+    const { processId, ownerOfNewRun } = this.#options;
     const takeId = (): number => known!.ids.take();
-    const context = { now, rows, output, lookups: known?.lookups as PostgresLookups, takeId, processId, ownerOf };
+    const context = { now, rows, output, lookups: known?.lookups as PostgresLookups, takeId, processId, ownerOfNewRun };
     const results = planBatch(batch, this.#counts, context, (work) => known!.purged.get(work));
     known?.lookups.plan(rows);
     const queries = [...rows.statements()].map(([name, values]) => queryOf(name, values));

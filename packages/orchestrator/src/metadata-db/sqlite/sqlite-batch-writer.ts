@@ -58,7 +58,7 @@ export class SqliteBatchWriter implements BatchWriter {
 
   #write(batch: readonly Work[], now: number, output: CommitOutput): readonly unknown[] {
     const rows = new CommitRows();
-    const own = { processId: this.#processId, takeId: () => this.#ids.take(), ownerOf: () => this.#processId };
+    const own = { processId: this.#processId, takeId: () => this.#ids.take(), ownerOfNewRun: () => this.#processId };
     const results = planBatch(batch, this.#counts, { now, rows, output, lookups: this.#lookups, ...own }, ({ step }) =>
       this.#runner.runNow(this.#purge.step(step)),
     );

@@ -147,7 +147,7 @@ export class PostgresCluster implements ClusterMember {
     });
   }
 
-  ownerOf(): number {
+  ownerOfNewRun(): number {
     if (this.#options.roles.includes("scheduler")) return this.processId;
     const schedulers = this.#processes.filter(({ roles }) => roles.includes("scheduler"));
     const loadOf = ({ id, load }: LiveProcess): number => load + (this.#given.get(id) ?? 0);
